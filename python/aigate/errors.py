@@ -241,6 +241,14 @@ class SpoolUnavailable(Fault):
     retryable = True
 
 
+class StoreUnavailable(Fault):
+    """A database could not be opened, read or written: locked for too long, full, damaged, or of a newer version."""
+
+    code = "store_unavailable"
+    status = 503
+    retryable = True
+
+
 class PolicyInvalid(Fault):
     """The policy file does not hold; `faults` lists every reason.
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from ..errors import GatewayError
+from aigate.errors import GatewayError
+
 from .receipt import Receipt
 from .usage import Usage
 

@@ -21,6 +21,8 @@ class Price(msgspec.Struct, frozen=True, gc=False):
         audio_input, audio_output: None = as `input` / `output`.
         per_request: nano-dollars added to each request.
         version: names the price book entry, kept in the ledger.
+        long_context: the price of a whole request that has more than `long_context_above` input tokens, for models
+            that charge more for long prompts.
     """
 
     input: int
@@ -31,9 +33,13 @@ class Price(msgspec.Struct, frozen=True, gc=False):
     audio_output: int | None = None
     per_request: int = 0
     version: str = ""
+    long_context_above: int = 0
+    long_context: Price | None = None
 
     def cost(self, usage: Usage) -> int:
         """Nano-dollars for `usage`, rounded up once over the whole sum."""
+        if self.long_context is not None and usage.input_tokens > self.long_context_above:
+            return self.long_context.cost(usage)
         read = self.input if self.cache_read is None else self.cache_read
         write = self.input if self.cache_write is None else self.cache_write
         audio_in = self.input if self.audio_input is None else self.audio_input

@@ -37,6 +37,7 @@ class Provider(msgspec.Struct, frozen=True):
         headers: extra request headers, as written in the policy.
         price: what its models cost when the price book does not know them.
         options: adapter-specific settings, already checked.
+        ca_file: PEM file of the authority its certificate is checked against; empty = the public ones.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Provider(msgspec.Struct, frozen=True):
     timeouts: Timeouts = Timeouts()
     price: Price | None = None
     options: tuple[tuple[str, str], ...] = ()
+    ca_file: str = ""
 
 
 class Target(msgspec.Struct, frozen=True):

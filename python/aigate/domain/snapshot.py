@@ -26,7 +26,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         models: the names callers use, each with its ordered targets.
         direct: model names that may be called without being listed under `models` (bare names of the price book),
             each with its target; empty when the policy lists `models`.
-        known: `provider/model` with price and limits, as the price book knows them, for direct calls.
+        known: by `provider/model`, what the price book knows of the configured providers' models.
         keys: keys written in the policy.
         ledger_url: where receipts go; empty = SQLite in the data folder.
     """
@@ -35,5 +35,16 @@ class Snapshot(msgspec.Struct, frozen=True):
     providers: Mapping[str, Provider]
     models: Mapping[str, Route]
     direct: Mapping[str, Target] = {}
+    known: Mapping[str, Target] = {}
     keys: tuple[StaticKey, ...] = ()
     ledger_url: str = ""
+
+    def target(self, name: str) -> Target | None:
+        """The place a name calls directly: a bare name of the price book, or `provider/model`; None = nowhere."""
+        if (target := self.direct.get(name) or self.known.get(name)) is not None:
+            return target
+        provider, _, model = name.partition("/")
+        if not model or provider not in self.providers:
+            return None
+        account = self.providers[provider]
+        return Target(account, model, price=account.price)

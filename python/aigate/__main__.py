@@ -1,0 +1,5 @@
+"""`python -m aigate` is `aigate`."""
+
+from .cli import main
+
+main()

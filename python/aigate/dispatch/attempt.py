@@ -1,0 +1,84 @@
+"""One attempt at one target: from the first byte sent to the last byte read.
+
+Owns the exchange and what is learned from it. `first` goes as far as the commit point – the whole of a plain answer, the
+first content of a stream with the content-free frames before it – so that whoever asks for it can still go elsewhere
+when it fails. Invariant: after `close` the upstream is shut and the tally knows every token that was seen.
+"""
+
+from __future__ import annotations
+
+from aigate.domain import Answer, Exchange, Request, Tally, Target, Usage
+
+from .adapter import Adapter, StreamReader
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_ERROR_BYTES = 1024 * 1024
+
+
+class Attempt:
+    """Drives one exchange. Methods raise UpstreamFailed."""
+
+    __slots__ = ("_adapter", "_exchange", "_reader", "_request", "_tally", "_target")
+
+    def __init__(self, adapter: Adapter, exchange: Exchange, request: Request, target: Target, tally: Tally) -> None:
+        self._adapter = adapter
+        self._exchange = exchange
+        self._request = request
+        self._target = target
+        self._tally = tally
+        self._reader: StreamReader | None = None
+
+    async def first(self) -> bytes:
+        """Everything up to and with the first content."""
+        if not self._request.stream:
+            return await self._whole()
+        status, headers = await self._exchange.head()
+        if status != 200 or not _is_event_stream(headers):
+            raise self._adapter.failure(status, headers, await self._exchange.body(MAX_ERROR_BYTES))
+        self._reader = reader = self._adapter.reader(self._request)
+        held = []
+        while not reader.has_content and (frames := await self._frames(reader)):
+            held.append(frames)
+        self._tally.content()
+        return b"".join(held)
+
+    async def more(self) -> bytes:
+        """The next part; empty when the answer is complete."""
+        if self._reader is None:
+            return b""
+        return await self._frames(self._reader)
+
+    def close(self) -> None:
+        """Shut the upstream and note what was seen."""
+        self._exchange.cancel()
+        if self._reader is not None:
+            self._tally.upstream_done()
+            self._note(self._reader.facts(self._target.encoding))
+
+    async def _whole(self) -> bytes:
+        body = await self._exchange.body(MAX_ANSWER_BYTES)
+        status, headers = await self._exchange.head()
+        self._tally.upstream_done()
+        if status != 200:
+            raise self._adapter.failure(status, headers, body)
+        answer = self._adapter.decode(body, self._target.encoding)
+        self._note(answer)
+        self._tally.content()
+        return answer.data
+
+    async def _frames(self, reader: StreamReader) -> bytes:
+        """The next frames that can be handed on; empty when the stream has ended as it should."""
+        while data := await self._exchange.read():
+            if frames := reader.feed(data):
+                return frames
+        return reader.finish()
+
+    def _note(self, answer: Answer) -> None:
+        tally = self._tally
+        tally.served_model = answer.served_model
+        tally.raw_usage = answer.raw_usage
+        tally.usage = answer.usage or Usage(fresh=tally.input_tokens, output=answer.counted_output, counted=True)
+
+
+def _is_event_stream(headers: list[tuple[str, str]]) -> bool:
+    return any(name == "content-type" and value.lower().startswith("text/event-stream") for name, value in headers)

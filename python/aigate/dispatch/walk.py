@@ -1,0 +1,89 @@
+"""Walk the targets of a route: one attempt each, in order, until one commits.
+
+Owns deadlines, fallback and the commit point: a target that fails before its first content is replaced without the
+caller noticing; after the first content there is no way back. Does not choose targets and does not read a provider's
+JSON. Invariant: each attempt is in the journal as an intent before a byte leaves, and has its outcome there before the
+next attempt starts (the last one's is the pipeline's to write).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+
+from aigate.domain import Event, Journal, Relay, Request, Route, Tally, Target
+from aigate.errors import GatewayError, StreamInterrupted, UpstreamError, UpstreamFailed, UpstreamTimeout
+
+from .adapter import Adapter, Connect
+from .attempt import Attempt
+
+# What another target may do better: our credential there, its model list, its load. Not what the caller got wrong.
+_WORTH_ANOTHER_TARGET = frozenset({401, 402, 403, 404, 408, 409, 425, 429})
+
+
+class Dispatch:
+    """Sends requests to targets. `adapters` are by provider type."""
+
+    def __init__(self, adapters: Mapping[str, Adapter], connect: Connect, journal: Journal) -> None:
+        self._adapters = adapters
+        self._connect = connect
+        self._journal = journal
+
+    async def send(self, request: Request, route: Route, tally: Tally) -> AsyncGenerator[Event]:
+        """The answer of the first target that commits. Raises the last target's error when none does."""
+        targets = route.targets if request.fallback else route.targets[:1]
+        for target in targets:
+            attempt = self._begin(request, target, tally)
+            try:
+                data = await attempt.first()
+                while data:
+                    yield Relay(data)
+                    data = await attempt.more()
+            except UpstreamFailed as error:
+                failure = _named(error, route, target)
+            else:
+                return
+            finally:
+                attempt.close()
+            self._give_up_or_go_on(failure, tally, is_last=target is targets[-1])
+
+    def _begin(self, request: Request, target: Target, tally: Tally) -> Attempt:
+        tally.begin(target, request.body.count_tokens(target.encoding))
+        adapter = self._adapters[target.provider.type]
+        outbound = adapter.encode(request, target)
+        deadlines = _deadlines(request, target, tally)
+        self._journal.append(tally.receipt("intent"))
+        return Attempt(adapter, self._connect(target, outbound, deadlines), request, target, tally)
+
+    def _give_up_or_go_on(self, error: UpstreamFailed, tally: Tally, *, is_last: bool) -> None:
+        """Raise when the caller must be told; else close the attempt's books, and the next target is tried."""
+        if tally.committed:
+            raise StreamInterrupted(error.message) from error
+        if is_last or not _worth_another_target(error):
+            raise error
+        tally.failed(error)
+        self._journal.append(tally.receipt("outcome"))
+
+
+def _deadlines(request: Request, target: Target, tally: Tally) -> tuple[int, int, int, int]:
+    """Connect, first byte, idle and total, in milliseconds. Raises UpstreamTimeout when the caller's bound has passed."""
+    limits = target.provider.timeouts
+    total = limits.total_ms
+    if request.timeout_ms:
+        total = min(total, tally.remaining_ms(request.timeout_ms))
+        if total <= 0:
+            raise UpstreamTimeout(f"the caller's timeout of {request.timeout_ms} ms passed before this attempt")
+    return limits.connect_ms, limits.first_byte_ms if request.stream else limits.answer_ms, limits.idle_ms, total
+
+
+def _worth_another_target(error: GatewayError) -> bool:
+    """Whether a failure says something about the target rather than about the request."""
+    if isinstance(error, UpstreamError):
+        return error.upstream_status in _WORTH_ANOTHER_TARGET or not 400 <= error.upstream_status < 500
+    return True
+
+
+def _named(error: UpstreamFailed, route: Route, target: Target) -> UpstreamFailed:
+    """The same error with the path in front of its message."""
+    error.message = f"model {route.name}: target {target.name}: {error.message}"
+    error.args = (error.message,)
+    return error

@@ -1,0 +1,7 @@
+"""OpenAI's chat dialect: OpenAI itself and everything compatible with it (vLLM, TGI, Ollama, llama.cpp)."""
+
+from .decode import decode, reader
+from .encode import encode
+from .errors import failure
+
+__all__ = ["decode", "encode", "failure", "reader"]

@@ -1,0 +1,58 @@
+"""Reading OpenAI's answers: the bytes are handed on, the facts are noted."""
+
+from __future__ import annotations
+
+from aigate._native import ChatRelay, read_reply
+from aigate.domain import Answer, Request, Usage
+from aigate.errors import StreamInterrupted, UpstreamError
+
+
+def decode(body: bytes, encoding: str) -> Answer:
+    """A whole `chat.completion`. Raises UpstreamInvalid when it is none, UpstreamError for an error inside a 200."""
+    reply = read_reply(body)
+    if reply.error is not None:
+        raise UpstreamError(f"error in a 200: {reply.error}", upstream_status=200, body=body)
+    figures = reply.usage
+    if figures is None:
+        return Answer(body, reply.model or "", None, "", reply.count_output_tokens(encoding))
+    return Answer(body, reply.model or "", Usage(*figures), reply.raw_usage)
+
+
+class StreamReader:
+    """Reads one chat stream through the native relay."""
+
+    __slots__ = ("_relay",)
+
+    def __init__(self, strip_usage: bool) -> None:
+        self._relay = ChatRelay(strip_usage, None)
+
+    def feed(self, data: bytes) -> bytes:
+        """Whole frames to hand on. Raises UpstreamError when the provider reports an error in the stream."""
+        frames = self._relay.feed(data)
+        if self._relay.error is not None:
+            raise UpstreamError(f"error in the stream: {self._relay.error}", upstream_status=200)
+        return frames
+
+    def finish(self) -> bytes:
+        """The tail. Raises StreamInterrupted when no choice has finished: the answer is cut, not complete."""
+        tail = self._relay.finish()
+        if not self._relay.finished:
+            raise StreamInterrupted(f"the stream ended after {self._relay.events} events without a finish_reason")
+        return tail
+
+    @property
+    def has_content(self) -> bool:
+        """Whether content has been among the frames."""
+        return self._relay.has_content
+
+    def facts(self, encoding: str) -> Answer:
+        """Model and usage as far as they have been seen."""
+        relay = self._relay
+        if (figures := relay.usage) is None:
+            return Answer(b"", relay.model or "", None, "", relay.count_output_tokens(encoding))
+        return Answer(b"", relay.model or "", Usage(*figures), relay.raw_usage)
+
+
+def reader(request: Request) -> StreamReader:
+    """A reader for the answer to `request`."""
+    return StreamReader(strip_usage=not request.usage_wanted)

@@ -1,0 +1,163 @@
+"""`aigate serve`: the process above the workers.
+
+Owns the listeners, the steward that turns spools into ledger, metrics and log lines, the word to drain, and the
+supervision of workers (Granian's). Holds no request: when it dies the workers drain by themselves, and what they wrote
+is adopted at the next start.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import socket
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from .admin import AdminListener, AdminSettings
+from .app import Boot, make_worker
+from .config import load_policy
+from .errors import PolicyInvalid
+from .identity import development_key
+from .ledger import Steward
+from .store import KeyTable
+
+HEAD_BUFFER_BYTES = 64 * 1024
+BACKLOG = 4096
+MAX_CONNECTIONS = 16_384
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The command line of `aigate serve`, checked.
+
+    Attributes:
+        config: None = the embedded default.
+        data: the data folder; made when missing, for this user only.
+        drain_s: how long streams may go on after SIGTERM.
+        pre_stop_s: how long new requests are still taken after SIGTERM, while readiness is off.
+    """
+
+    host: str
+    port: int
+    admin_host: str
+    admin_port: int
+    workers: int
+    config: str | None
+    data: str
+    drain_s: float = 300.0
+    pre_stop_s: float = 0.0
+
+
+def main(written: str) -> None:
+    """Entry of the process; `written` is a Settings as JSON."""
+    settings = msgspec.json.decode(written, type=Settings)
+    try:
+        serve(settings)
+    except PolicyInvalid as error:
+        sys.exit("\n".join(error.faults))
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises PolicyInvalid, SystemExit."""
+    loaded = load_policy(Path(settings.config) if settings.config else None, os.environ)
+    data = Path(settings.data).resolve()
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for host, port in ((settings.host, settings.port), (settings.admin_host, settings.admin_port)):
+        _require_free(host, port)
+    run = data / "run" / str(os.getpid())
+    run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    steward = Steward(data, workers=settings.workers)
+    steward.start()
+    admin = AdminListener(AdminSettings(settings.admin_host, settings.admin_port), steward)
+    admin.start()
+    boot = Boot(settings.config, str(data), str(run), settings.drain_s, os.getpid())
+    supervisor = Supervisor(settings, run, steward)
+    supervisor.on_startup(lambda: _banner(settings, data, loaded.notices))
+    try:
+        supervisor.serve(target_loader=partial(make_worker, boot), wrap_loader=False)
+    finally:
+        admin.stop()
+        steward.stop()
+        shutil.rmtree(run, ignore_errors=True)
+
+
+class Supervisor(MPServer):
+    """Granian's supervisor with our signals: SIGTERM drains first, SIGHUP reloads the policy and not the workers."""
+
+    def __init__(self, settings: Settings, run: Path, steward: Steward) -> None:
+        super().__init__(
+            "aigate",
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            workers=settings.workers,
+            runtime_mode=RuntimeModes.st,
+            loop=Loops.uvloop,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=BACKLOG,
+            backpressure=MAX_CONNECTIONS,
+            http1_settings=HTTP1Settings(max_buffer_size=HEAD_BUFFER_BYTES),
+            log_level=LogLevels.warning,
+            respawn_failed_workers=True,
+            respawn_interval=0.5,
+            workers_kill_timeout=int(settings.drain_s) + 10,
+        )
+        self._run = run
+        self._steward = steward
+        self._pre_stop_s = settings.pre_stop_s
+
+    def signal_handler_interrupt(self, *args: object, **kwargs: object) -> None:
+        """Readiness off at once; the workers are told after the time that load balancers need to notice."""
+        self._steward.draining = True
+        if self._pre_stop_s and not self.interrupt_signal:
+            self._pre_stop_s, delay = 0.0, self._pre_stop_s
+            threading.Timer(delay, self.signal_handler_interrupt).start()
+            return
+        (self._run / "drain").touch()
+        super().signal_handler_interrupt(*args, **kwargs)
+
+    def signal_handler_reload(self, *_args: object, **_kwargs: object) -> None:
+        """Workers look at the policy files four times a second; SIGHUP makes them load even an unchanged one."""
+        (self._run / "reload").touch()
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refuse to share a port: Granian sets SO_REUSEPORT, so a stale process would silently take part of the traffic."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            sys.exit(f"aigate: cannot listen on {host}:{port}: {error.strerror}")
+
+
+def _banner(settings: Settings, data: Path, notices: tuple[str, ...]) -> None:
+    """What to do next, with a key that works: only for the embedded default, where nobody has set up keys yet."""
+    base = f"http://{settings.host}:{settings.port}"
+    lines = [f"aigate {base}/v1   admin http://{settings.admin_host}:{settings.admin_port}", *notices]
+    if settings.config is None:
+        keys = KeyTable.open(data)
+        key = development_key(data / "development.key", keys)
+        keys.close()
+        lines += [
+            "",
+            f"curl {base}/v1/chat/completions -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\",
+            """  -d '{"model": "echo", "messages": [{"role": "user", "content": "Hello"}]}'""",
+            "",
+            f"Python: OpenAI(base_url='{base}/v1', api_key='{key}')",
+        ]
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.flush()
+
+
+multiprocessing.set_start_method("spawn", force=True)  # workers start clean: no lock or thread of ours comes along

@@ -1,0 +1,242 @@
+"""Dispatch: one attempt a target, invisible failover before the first content, none after it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import Any
+
+import pytest
+
+from aigate.dispatch import Dispatch
+from aigate.domain import Answer, Outbound, Relay, Request, Target, Usage
+from aigate.errors import (
+    SpoolUnavailable,
+    StreamInterrupted,
+    UpstreamError,
+    UpstreamFailed,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from tests import stories
+
+Step = bytes | Exception
+
+
+class Exchange:
+    """Plays `steps`; `head` may be an exception."""
+
+    def __init__(self, steps: Iterable[Step], status: int = 200, head: Exception | None = None) -> None:
+        self._steps = list(steps)
+        self._status = status
+        self._head = head
+        self.cancelled = 0
+
+    async def head(self) -> tuple[int, list[tuple[str, str]]]:
+        if self._head is not None:
+            raise self._head
+        return self._status, [("content-type", "text/event-stream; charset=utf-8")]
+
+    async def read(self) -> bytes:
+        step = self._steps.pop(0) if self._steps else b""
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    async def body(self, limit: int) -> bytes:
+        await self.head()
+        return b"".join([step async for step in self._all()])
+
+    async def _all(self) -> Any:
+        while step := await self.read():
+            yield step
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
+class Reader:
+    """Frames are bytes; upper case is content; `!` is an in-band error; `.` ends the answer."""
+
+    def __init__(self) -> None:
+        self.has_content = False
+        self._ended = False
+        self._seen = b""
+
+    def feed(self, data: bytes) -> bytes:
+        if b"!" in data:
+            raise UpstreamError("error in the stream", upstream_status=200)
+        self.has_content |= any(byte in range(65, 91) for byte in data)
+        self._ended |= b"." in data
+        self._seen += data
+        return data
+
+    def finish(self) -> bytes:
+        if not self._ended:
+            raise StreamInterrupted("cut")
+        return b""
+
+    def facts(self, encoding: str) -> Answer:
+        return Answer(b"", "served", None, "", len(self._seen))
+
+
+class Adapter:
+    def encode(self, request: Request, target: Target) -> Outbound:
+        return Outbound("/chat", target.model.encode())
+
+    def decode(self, body: bytes, encoding: str) -> Answer:
+        return Answer(body, "served", Usage(fresh=3, output=4), "{}")
+
+    def reader(self, request: Request) -> Reader:
+        return Reader()
+
+    def failure(self, status: int, headers: list[tuple[str, str]], body: bytes) -> UpstreamError:
+        return UpstreamError(f"HTTP {status}", upstream_status=status, body=body)
+
+
+class Wire:
+    """Hands out the prepared exchanges by provider name."""
+
+    def __init__(self, **exchanges: Exchange) -> None:
+        self.exchanges = exchanges
+        self.deadlines: list[tuple[int, int, int, int]] = []
+
+    def __call__(self, target: Target, outbound: Outbound, deadlines_ms: tuple[int, int, int, int]) -> Exchange:
+        self.deadlines.append(deadlines_ms)
+        return self.exchanges[target.provider.name]
+
+
+class Run:
+    """One walk and all that came of it."""
+
+    def __init__(
+        self, wire: Wire, *, stream: bool = True, journal: stories.Journal | None = None, **fields: Any
+    ) -> None:
+        self.journal = journal or stories.Journal()
+        self.tally = stories.tally(fields.pop("clock", None))
+        self.request = stories.request(stream=stream, **fields)
+        self.route = stories.route(*wire.exchanges)
+        self.dispatch = Dispatch({"openai": Adapter()}, wire, self.journal)
+        self.got: list[bytes] = []
+
+    async def walk(self) -> list[bytes]:
+        async for event in self.dispatch.send(self.request, self.route, self.tally):
+            assert isinstance(event, Relay)
+            self.got.append(event.data)
+        return self.got
+
+
+def play(awaitable: Awaitable[list[bytes]]) -> list[bytes]:
+    async def main() -> list[bytes]:
+        return await awaitable
+
+    return asyncio.run(main())
+
+
+def test_a_whole_answer_is_one_event_and_its_usage_is_noted() -> None:
+    run = Run(Wire(alpha=Exchange([b"an", b"swer"])), stream=False)
+    assert play(run.walk()) == [b"answer"]
+    assert run.tally.usage == Usage(fresh=3, output=4)
+    assert run.journal.kinds() == [("intent", "unfinished")]
+
+
+def test_content_free_frames_are_held_back_until_the_first_content() -> None:
+    run = Run(Wire(alpha=Exchange([b"role ", b"ping ", b"A", b"b."])))
+    assert play(run.walk()) == [b"role ping A", b"b."]
+    assert run.tally.committed
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Exchange([], head=UpstreamUnreachable("connection refused")),
+        Exchange([], head=UpstreamTimeout("no first byte within 50 ms")),
+        Exchange([b"overloaded"], status=503),
+        Exchange([b"slow down"], status=429),
+        Exchange([b"role ", UpstreamUnreachable("reset")]),
+        Exchange([b"role ", b"!"]),
+        Exchange([b"role "]),
+    ],
+    ids=["refused", "timeout", "503", "429", "reset", "error-in-200", "cut"],
+)
+def test_a_failure_before_content_moves_on_and_leaves_no_trace_in_the_answer(broken: Exchange) -> None:
+    good = Exchange([b"A."])
+    run = Run(Wire(alpha=broken, beta=good))
+    assert play(run.walk()) == [b"A."]
+    assert run.journal.kinds() == [("intent", "unfinished"), ("outcome", "failed"), ("intent", "unfinished")]
+    assert [receipt.attempt for receipt in run.journal.receipts] == [1, 1, 2]
+    assert broken.cancelled == 1
+    assert good.cancelled == 1
+
+
+def test_a_failure_after_content_is_told_and_no_other_target_is_tried() -> None:
+    spare = Exchange([b"B."])
+    run = Run(Wire(alpha=Exchange([b"A", UpstreamUnreachable("reset")]), beta=spare))
+    with pytest.raises(StreamInterrupted, match="model assistant: target alpha/m-1: reset"):
+        play(run.walk())
+    assert run.got == [b"A"]
+    assert spare.cancelled == 0
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_what_the_caller_got_wrong_is_not_asked_of_another_target(status: int) -> None:
+    run = Run(Wire(alpha=Exchange([b"{}"], status=status), beta=Exchange([b"B."])), stream=False)
+    with pytest.raises(UpstreamError) as caught:
+        play(run.walk())
+    assert caught.value.status == status
+    assert len(run.journal.receipts) == 1
+
+
+def test_the_last_targets_error_is_the_callers() -> None:
+    run = Run(Wire(alpha=Exchange([], status=503), beta=Exchange([], status=429)), stream=False)
+    with pytest.raises(UpstreamError) as caught:
+        play(run.walk())
+    assert caught.value.status == 429
+    assert run.tally.attempt == 2
+
+
+def test_fallback_off_means_one_attempt() -> None:
+    run = Run(Wire(alpha=Exchange([], status=503), beta=Exchange([b"B."])), fallback=False)
+    with pytest.raises(UpstreamFailed):
+        play(run.walk())
+    assert run.tally.attempt == 1
+
+
+def test_nothing_is_sent_when_the_intent_cannot_be_kept() -> None:
+    wire = Wire(alpha=Exchange([b"A."]))
+    with pytest.raises(SpoolUnavailable):
+        play(Run(wire, journal=stories.Journal(SpoolUnavailable("disk full"))).walk())
+    assert wire.deadlines == []
+
+
+def test_the_callers_timeout_bounds_every_attempt() -> None:
+    clock = stories.Clock()
+    wire = Wire(alpha=Exchange([], status=503), beta=Exchange([b"B."]))
+    run = Run(wire, timeout_ms=1000, clock=clock)
+    clock.pass_ms(400)
+    play(run.walk())
+    assert [deadlines[3] for deadlines in wire.deadlines] == [600, 600]
+
+
+def test_a_timeout_that_has_passed_sends_nothing() -> None:
+    clock = stories.Clock()
+    wire = Wire(alpha=Exchange([b"A."]))
+    run = Run(wire, timeout_ms=1000, clock=clock)
+    clock.pass_ms(1000)
+    with pytest.raises(UpstreamTimeout):
+        play(run.walk())
+    assert wire.deadlines == []
+
+
+def test_closing_in_mid_stream_shuts_the_upstream_and_notes_what_was_seen() -> None:
+    exchange = Exchange([b"A", b"BC", b"."])
+    run = Run(Wire(alpha=exchange))
+
+    async def leave_after_the_first() -> None:
+        events = run.dispatch.send(run.request, run.route, run.tally)
+        await anext(events)
+        await events.aclose()
+
+    asyncio.run(leave_after_the_first())
+    assert exchange.cancelled == 1
+    assert run.tally.usage == Usage(fresh=7, output=1, counted=True)

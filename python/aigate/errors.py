@@ -35,6 +35,9 @@ class GatewayError(Exception):
         self.param = param
         self.retry_after_s = retry_after_s
 
+    def __str__(self) -> str:
+        return self.message
+
 
 # --- the caller's fault, or the policy's word ---------------------------------------------------------------------
 

@@ -7,18 +7,17 @@ receipt, in a plain call that cancellation cannot interrupt.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
 
-from .domain import Broken, Closed, Event, Journal, Principal, Request, Route, Snapshot, Tally
-from .errors import GatewayError, StreamInterrupted
+from aigate.domain import Events, Journal, Principal, Receipt, Request, Route, Snapshot, Tally
+from aigate.errors import GatewayError
 
 
 class Call(Protocol):
-    """One request at the door; `http` makes it."""
+    """One request at the door and the way back to its caller; `http` makes it."""
 
     @property
     def credential(self) -> bytes:
@@ -35,6 +34,12 @@ class Call(Protocol):
     def read(self, principal: Principal) -> Awaitable[Request]:
         """Read and inspect the body. Raises Refused."""
 
+    def reply(self, events: Events) -> Awaitable[None]:
+        """Hand the answer on as it comes."""
+
+    def close(self, receipt: Receipt) -> Awaitable[None]:
+        """End the answer, now that it is known what it cost."""
+
     def interruption(self) -> GatewayError:
         """Why the call was cut short from our side of the caller."""
 
@@ -42,7 +47,7 @@ class Call(Protocol):
 class Sender(Protocol):
     """The dispatch room."""
 
-    def send(self, request: Request, route: Route, tally: Tally) -> AsyncGenerator[Event]:
+    def send(self, request: Request, route: Route, tally: Tally) -> Awaitable[Events]:
         """The answer of the first target that commits."""
 
 
@@ -55,34 +60,29 @@ class Gate(msgspec.Struct, frozen=True):
     journal: Journal
 
 
-async def complete(gate: Gate, call: Call) -> AsyncGenerator[Event]:
+async def complete(gate: Gate, call: Call) -> None:
     """Carry one request from the door to its receipt. The order of this function is the order of the gateway.
 
-    Yields the answer's events and at last `Closed`. Raises Refused or UpstreamFailed before the first event; after
-    it a failure is a `Broken` event.
+    Raises Refused or UpstreamFailed for `http` to tell the caller, after the receipt has been written.
     """
     tally = call.tally
+    events: Events | None = None
     try:
         tally.principal = gate.identify(call.credential)  # before the body is read: a stranger gets no work done
-        tally.request = request = await call.read(tally.principal)
-        route = gate.plan(call.snapshot, request, tally.principal)
-        async with aclosing(gate.dispatch.send(request, route, tally)) as events:
-            async for event in events:
-                yield event
+        tally.request = await call.read(tally.principal)
+        route = gate.plan(call.snapshot, tally.request, tally.principal)
+        events = await gate.dispatch.send(tally.request, route, tally)
+        await call.reply(events)
         tally.succeeded()
-    except StreamInterrupted as error:
-        tally.failed(error)
-        if not tally.committed:
-            raise
-        yield Broken(error)
     except GatewayError as error:
         tally.failed(error)
         raise
-    except (asyncio.CancelledError, GeneratorExit):
+    except asyncio.CancelledError:
         tally.failed(call.interruption())
         raise
     finally:
-        receipt = tally.receipt("outcome" if tally.target is not None else "refusal")
-        tally.closed = True
+        if events is not None:
+            events.close()
+        receipt = tally.close()
         gate.journal.append(receipt)
-    yield Closed(receipt)
+    await call.close(receipt)

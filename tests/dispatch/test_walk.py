@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aigate.dispatch import Dispatch
-from aigate.domain import Answer, Outbound, Relay, Request, Target, Usage
+from aigate.domain import Answer, Outbound, Request, Target, Usage
 from aigate.errors import (
     SpoolUnavailable,
     StreamInterrupted,
@@ -120,9 +120,12 @@ class Run:
         self.got: list[bytes] = []
 
     async def walk(self) -> list[bytes]:
-        async for event in self.dispatch.send(self.request, self.route, self.tally):
-            assert isinstance(event, Relay)
-            self.got.append(event.data)
+        events = await self.dispatch.send(self.request, self.route, self.tally)
+        try:
+            while (event := await events.next()) is not None:
+                self.got.append(event.data)
+        finally:
+            events.close()
         return self.got
 
 
@@ -172,7 +175,7 @@ def test_a_failure_before_content_moves_on_and_leaves_no_trace_in_the_answer(bro
 def test_a_failure_after_content_is_told_and_no_other_target_is_tried() -> None:
     spare = Exchange([b"B."])
     run = Run(Wire(alpha=Exchange([b"A", UpstreamUnreachable("reset")]), beta=spare))
-    with pytest.raises(StreamInterrupted, match="model assistant: target alpha/m-1: reset"):
+    with pytest.raises(StreamInterrupted, match="target alpha/m-1: reset"):
         play(run.walk())
     assert run.got == [b"A"]
     assert spare.cancelled == 0
@@ -193,6 +196,13 @@ def test_the_last_targets_error_is_the_callers() -> None:
         play(run.walk())
     assert caught.value.status == 429
     assert run.tally.attempt == 2
+
+
+def test_messages_read_as_the_path() -> None:
+    run = Run(Wire(alpha=Exchange([], head=UpstreamTimeout("no first byte within 50 ms"))))
+    with pytest.raises(UpstreamTimeout) as caught:
+        play(run.walk())
+    assert str(caught.value) == "model assistant: target alpha/m-1: no first byte within 50 ms"
 
 
 def test_fallback_off_means_one_attempt() -> None:
@@ -233,9 +243,9 @@ def test_closing_in_mid_stream_shuts_the_upstream_and_notes_what_was_seen() -> N
     run = Run(Wire(alpha=exchange))
 
     async def leave_after_the_first() -> None:
-        events = run.dispatch.send(run.request, run.route, run.tally)
-        await anext(events)
-        await events.aclose()
+        events = await run.dispatch.send(run.request, run.route, run.tally)
+        await events.next()
+        events.close()
 
     asyncio.run(leave_after_the_first())
     assert exchange.cancelled == 1

@@ -22,22 +22,35 @@ BODY = b'{"model": "assistant"}'
 Answer = Callable[[Tally], AsyncGenerator[Event]]
 
 
+class Answering:
+    """The events a test wrote, as a committed answer."""
+
+    def __init__(self, events: AsyncGenerator[Event], tally: Tally) -> None:
+        self._events = events
+        self._tally = tally
+        self.closed = False
+
+    async def next(self) -> Event | None:
+        event = await anext(self._events, None)
+        self._tally.usage = Usage(fresh=7, output=5)
+        self._tally.content()
+        return event
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class Dispatch:
-    """Answers with whatever the test wrote."""
+    """Answers with whatever the test wrote; what is raised at once is raised before the commit point."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self.closed = False
+        self.answering: Answering | None = None
 
-    async def send(self, request: Request, route: Route, tally: Tally) -> AsyncGenerator[Event]:
-        tally.begin(route.targets[0], 7)
-        try:
-            async for event in self._answer(tally):
-                tally.usage = Usage(fresh=7, output=5)
-                tally.content()
-                yield event
-        finally:
-            self.closed = True
+    async def send(self, request: Request, route: Route, tally: Tally) -> Answering:
+        tally.open(route.targets[0], 7)
+        self.answering = Answering(self._answer(tally), tally)
+        return self.answering
 
 
 def identify(credential: bytes) -> Principal:
@@ -58,6 +71,7 @@ class Door:
         settings = FrontSettings(
             snapshot=lambda: snapshot or stories.snapshot(),
             new_tally=stories.tally,
+            now=lambda: self.now,
             trace=lambda parent: ("trace-1", "00-parent"),
             started_s=1_795_000_000,
             max_body_bytes=1000,
@@ -204,7 +218,8 @@ def test_a_caller_that_hangs_up_cancels_the_upstream_and_the_tokens_seen_are_kep
         door.now = 1.0  # the next tick of the watch sees a call that is not new
         caller.gone.set()
         await asked
-        assert door.dispatch.closed
+        assert door.dispatch.answering is not None
+        assert door.dispatch.answering.closed
         (receipt,) = door.journal.receipts
         assert (receipt.outcome, receipt.error, receipt.output_tokens) == ("cancelled", "client_disconnected", 5)
         assert len(door.in_flight) == 0

@@ -1,13 +1,15 @@
 """One attempt at one target: from the first byte sent to the last byte read.
 
-Owns the exchange and what is learned from it. `first` goes as far as the commit point – the whole of a plain answer, the
-first content of a stream with the content-free frames before it – so that whoever asks for it can still go elsewhere
-when it fails. Invariant: after `close` the upstream is shut and the tally knows every token that was seen.
+Owns the exchange and what is learned from it. `commit` goes as far as the commit point – the whole of a plain answer,
+the first content of a stream with the content-free frames before it – so that whoever asks for it can still go
+elsewhere when it fails; after it the attempt is the answer. Invariant: after `close` the upstream is shut and the tally
+knows every token that was seen.
 """
 
 from __future__ import annotations
 
-from aigate.domain import Answer, Exchange, Request, Tally, Target, Usage
+from aigate.domain import Answer, Event, Exchange, Relay, Request, Tally, Target, Usage
+from aigate.errors import StreamInterrupted, UpstreamFailed
 
 from .adapter import Adapter, StreamReader
 
@@ -16,9 +18,9 @@ MAX_ERROR_BYTES = 1024 * 1024
 
 
 class Attempt:
-    """Drives one exchange. Methods raise UpstreamFailed."""
+    """Drives one exchange; a committed one is `domain.Events`."""
 
-    __slots__ = ("_adapter", "_exchange", "_reader", "_request", "_tally", "_target")
+    __slots__ = ("_adapter", "_exchange", "_first", "_reader", "_request", "_tally", "_target")
 
     def __init__(self, adapter: Adapter, exchange: Exchange, request: Request, target: Target, tally: Tally) -> None:
         self._adapter = adapter
@@ -27,26 +29,28 @@ class Attempt:
         self._target = target
         self._tally = tally
         self._reader: StreamReader | None = None
+        self._first: bytes | None = None
 
-    async def first(self) -> bytes:
-        """Everything up to and with the first content."""
-        if not self._request.stream:
-            return await self._whole()
-        status, headers = await self._exchange.head()
-        if status != 200 or not _is_event_stream(headers):
-            raise self._adapter.failure(status, headers, await self._exchange.body(MAX_ERROR_BYTES))
-        self._reader = reader = self._adapter.reader(self._request)
-        held = []
-        while not reader.has_content and (frames := await self._frames(reader)):
-            held.append(frames)
+    async def commit(self) -> None:
+        """Go as far as the first content. Raises UpstreamFailed."""
+        if self._request.stream:
+            self._first = await self._opening()
+        else:
+            self._first = await self._whole()
         self._tally.content()
-        return b"".join(held)
 
-    async def more(self) -> bytes:
-        """The next part; empty when the answer is complete."""
+    async def next(self) -> Event | None:
+        """The next event, None when the answer is complete. Raises StreamInterrupted."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return Relay(first)
         if self._reader is None:
-            return b""
-        return await self._frames(self._reader)
+            return None
+        try:
+            data = await self._frames(self._reader)
+        except UpstreamFailed as error:
+            raise StreamInterrupted(f"target {self._target.name}: {error.message}") from error
+        return Relay(data) if data else None
 
     def close(self) -> None:
         """Shut the upstream and note what was seen."""
@@ -54,6 +58,17 @@ class Attempt:
         if self._reader is not None:
             self._tally.upstream_done()
             self._note(self._reader.facts(self._target.encoding))
+
+    async def _opening(self) -> bytes:
+        """The frames of a stream up to and with the first content."""
+        status, headers = await self._exchange.head()
+        if status != 200 or not _is_event_stream(headers):
+            raise self._adapter.failure(status, headers, await self._exchange.body(MAX_ERROR_BYTES))
+        self._reader = reader = self._adapter.reader(self._request)
+        held = []
+        while not reader.has_content and (frames := await self._frames(reader)):
+            held.append(frames)
+        return b"".join(held)
 
     async def _whole(self) -> bytes:
         body = await self._exchange.body(MAX_ANSWER_BYTES)
@@ -63,7 +78,6 @@ class Attempt:
             raise self._adapter.failure(status, headers, body)
         answer = self._adapter.decode(body, self._target.encoding)
         self._note(answer)
-        self._tally.content()
         return answer.data
 
     async def _frames(self, reader: StreamReader) -> bytes:

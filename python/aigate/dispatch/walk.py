@@ -8,10 +8,10 @@ next attempt starts (the last one's is the pipeline's to write).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 
-from aigate.domain import Event, Journal, Relay, Request, Route, Tally, Target
-from aigate.errors import GatewayError, StreamInterrupted, UpstreamError, UpstreamFailed, UpstreamTimeout
+from aigate.domain import Events, Journal, Request, Route, Tally, Target
+from aigate.errors import GatewayError, UpstreamError, UpstreamFailed, UpstreamTimeout
 
 from .adapter import Adapter, Connect
 from .attempt import Attempt
@@ -28,40 +28,41 @@ class Dispatch:
         self._connect = connect
         self._journal = journal
 
-    async def send(self, request: Request, route: Route, tally: Tally) -> AsyncGenerator[Event]:
+    async def send(self, request: Request, route: Route, tally: Tally) -> Events:
         """The answer of the first target that commits. Raises the last target's error when none does."""
         targets = route.targets if request.fallback else route.targets[:1]
-        for target in targets:
-            attempt = self._begin(request, target, tally)
+        for target in targets[:-1]:
             try:
-                data = await attempt.first()
-                while data:
-                    yield Relay(data)
-                    data = await attempt.more()
+                return await self._commit(request, target, tally)
             except UpstreamFailed as error:
-                failure = _named(error, route, target)
-            else:
-                return
-            finally:
-                attempt.close()
-            self._give_up_or_go_on(failure, tally, is_last=target is targets[-1])
+                if not _worth_another_target(error):
+                    raise _named(error, route) from error.__cause__
+                tally.failed(error)
+                self._journal.append(tally.close())
+        try:
+            return await self._commit(request, targets[-1], tally)
+        except UpstreamFailed as error:
+            raise _named(error, route) from error.__cause__
+
+    async def _commit(self, request: Request, target: Target, tally: Tally) -> Events:
+        attempt = self._begin(request, target, tally)
+        try:
+            await attempt.commit()
+        except UpstreamFailed as error:
+            attempt.close()
+            error.message = f"target {target.name}: {error.message}"
+            raise
+        except BaseException:
+            attempt.close()
+            raise
+        return attempt
 
     def _begin(self, request: Request, target: Target, tally: Tally) -> Attempt:
-        tally.begin(target, request.body.count_tokens(target.encoding))
+        self._journal.append(tally.open(target, request.body.count_tokens(target.encoding)))
         adapter = self._adapters[target.provider.type]
         outbound = adapter.encode(request, target)
         deadlines = _deadlines(request, target, tally)
-        self._journal.append(tally.receipt("intent"))
         return Attempt(adapter, self._connect(target, outbound, deadlines), request, target, tally)
-
-    def _give_up_or_go_on(self, error: UpstreamFailed, tally: Tally, *, is_last: bool) -> None:
-        """Raise when the caller must be told; else close the attempt's books, and the next target is tried."""
-        if tally.committed:
-            raise StreamInterrupted(error.message) from error
-        if is_last or not _worth_another_target(error):
-            raise error
-        tally.failed(error)
-        self._journal.append(tally.receipt("outcome"))
 
 
 def _deadlines(request: Request, target: Target, tally: Tally) -> tuple[int, int, int, int]:
@@ -82,8 +83,7 @@ def _worth_another_target(error: GatewayError) -> bool:
     return True
 
 
-def _named(error: UpstreamFailed, route: Route, target: Target) -> UpstreamFailed:
-    """The same error with the path in front of its message."""
-    error.message = f"model {route.name}: target {target.name}: {error.message}"
-    error.args = (error.message,)
+def _named(error: UpstreamFailed, route: Route) -> UpstreamFailed:
+    """The same error with the whole path in front of its message."""
+    error.message = f"model {route.name}: {error.message}"
     return error

@@ -1,6 +1,6 @@
 """The nouns everybody shares: frozen values, no I/O, integer money and tokens."""
 
-from .event import Broken, Closed, Event, Relay, UsageReport
+from .event import Event, Events, Relay
 from .exchange import Answer, Exchange, Outbound
 from .price import NANO_PER_USD, Price
 from .principal import ANY_MODEL, Principal
@@ -17,10 +17,9 @@ __all__ = [
     "ANY_MODEL",
     "NANO_PER_USD",
     "Answer",
-    "Broken",
-    "Closed",
     "Cut",
     "Event",
+    "Events",
     "Exchange",
     "Journal",
     "Kind",
@@ -43,6 +42,5 @@ __all__ = [
     "Target",
     "Timeouts",
     "Usage",
-    "UsageReport",
     "Wishes",
 ]

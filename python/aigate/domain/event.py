@@ -1,17 +1,14 @@
 """What an answer is made of. An answer is always a stream of events: a plain JSON reply is a short one.
 
-On the relay lane (the caller speaks the provider's dialect) `Relay` carries the provider's own bytes; the other
-events carry meaning for lanes that translate, and for the ledger.
+On the relay lane (the caller speaks the provider's dialect) an event is `Relay`, the provider's own bytes. A failure is
+an exception of `errors`, before or after the first event; `http` knows which of the two it still can tell.
 """
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
-
-from aigate.errors import GatewayError
-
-from .receipt import Receipt
-from .usage import Usage
 
 
 class Relay(msgspec.Struct, frozen=True, gc=False):
@@ -20,22 +17,14 @@ class Relay(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
-class UsageReport(msgspec.Struct, frozen=True, gc=False):
-    """The provider's figures; a later one replaces an earlier one."""
-
-    usage: Usage
+Event = Relay
 
 
-class Broken(msgspec.Struct, frozen=True, gc=False):
-    """The answer ended badly after part of it was handed on. Nothing follows but `Closed`."""
+class Events(Protocol):
+    """A committed answer, read one event at a time."""
 
-    error: GatewayError
+    async def next(self) -> Event | None:
+        """The next event, None at the end. Raises StreamInterrupted when the rest cannot be had."""
 
-
-class Closed(msgspec.Struct, frozen=True, gc=False):
-    """The last event: the books are closed, this is what was written."""
-
-    receipt: Receipt
-
-
-Event = Relay | UsageReport | Broken | Closed
+    def close(self) -> None:
+        """Shut what it comes from. Called once, on every path."""

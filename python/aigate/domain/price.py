@@ -40,6 +40,8 @@ class Price(msgspec.Struct, frozen=True, gc=False):
         """Nano-dollars for `usage`, rounded up once over the whole sum."""
         if self.long_context is not None and usage.input_tokens > self.long_context_above:
             return self.long_context.cost(usage)
+        if usage.input_tokens == usage.fresh and not usage.audio_input and not usage.audio_output:
+            return self.per_request - (-(usage.fresh * self.input + usage.output * self.output) // TOKENS_PER_PRICE)
         read = self.input if self.cache_read is None else self.cache_read
         write = self.input if self.cache_write is None else self.cache_write
         audio_in = self.input if self.audio_input is None else self.audio_input

@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import aclosing
 from urllib.parse import unquote
 
 import msgspec
 
 from aigate.dialects import chat
-from aigate.domain import Principal, Request, Snapshot, Tally, Wishes
+from aigate.domain import Events, Principal, Receipt, Request, Snapshot, Tally, Wishes
 from aigate.errors import ClientGone, GatewayError, InternalFault, MethodNotAllowed, ModelNotFound, PathNotFound
 from aigate.pipeline import Gate, complete
 from aigate.routing import visible_models
 
-from .answer import AnswerWriter
 from .asgi import Receive, Scope, Send
 from .body import read_body
 from .head import Head, read_head, require_json
@@ -41,6 +39,7 @@ class FrontSettings(msgspec.Struct, frozen=True):
         snapshot: gives the current policy.
         new_tally: makes the record of a new request.
         trace: continues a trace: caller's traceparent → (trace id, traceparent for the upstream).
+        now: the loop's clock, in seconds.
         started_s: Unix seconds, the `created` of the model list.
         max_body_bytes: larger bodies are refused.
     """
@@ -48,35 +47,65 @@ class FrontSettings(msgspec.Struct, frozen=True):
     snapshot: Callable[[], Snapshot]
     new_tally: Callable[[], Tally]
     trace: Callable[[str], tuple[str, str]]
+    now: Callable[[], float]
     started_s: int
     max_body_bytes: int = 32 * 1024 * 1024
+
+
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a request before its body is read."""
+
+    head: Head
+    wishes: Wishes
+    snapshot: Snapshot
 
 
 class HttpCall:
     """One completion request at the door; see `pipeline.Call`."""
 
-    __slots__ = ("_course", "_head", "_limit", "_wishes", "snapshot", "tally")
+    __slots__ = ("_asked", "_body", "_course", "_reply", "_settings", "tally")
 
-    def __init__(
-        self, head: Head, wishes: Wishes, course: Course, tally: Tally, snapshot: Snapshot, limit: int
-    ) -> None:
-        self._head = head
-        self._wishes = wishes
+    def __init__(self, asked: Asked, course: Course, reply: Reply, tally: Tally, settings: FrontSettings) -> None:
+        self._asked = asked
         self._course = course
-        self._limit = limit
+        self._reply = reply
+        self._settings = settings
+        self._body: bytes | None = None
         self.tally = tally
-        self.snapshot = snapshot
 
     @property
     def credential(self) -> bytes:
         """What the caller showed."""
-        return self._head.credential
+        return self._asked.head.credential
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The policy as it was when the request came in."""
+        return self._asked.snapshot
 
     async def read(self, principal: Principal) -> Request:
         """Read the body, then inspect it."""
-        body = await read_body(self._course.receive, self._head.content_length, self._limit)
+        body = await read_body(self._course.receive, self._asked.head.content_length, self._settings.max_body_bytes)
         self._course.reading = False
-        return chat.read_chat(body, self._wishes, principal)
+        return chat.read_chat(body, self._asked.wishes, principal)
+
+    async def reply(self, events: Events) -> None:
+        """Relay a stream as it comes. A whole answer waits for `close`, so that its head can say what it cost."""
+        streams = self.tally.request is not None and self.tally.request.stream
+        while (event := await events.next()) is not None:
+            if streams:
+                self._course.writing = self._settings.now()
+                await self._reply.more(event.data)
+                self._course.writing = 0.0
+            else:
+                self._body = event.data
+
+    async def close(self, receipt: Receipt) -> None:
+        """End the stream with its cost, or send the whole answer."""
+        if self._body is None:
+            await self._reply.end(chat.cost_comment(receipt))
+        else:
+            await self._reply.answer(self._body, receipt)
 
     def interruption(self) -> GatewayError:
         """Why the call was cut, as the watch saw it."""
@@ -90,7 +119,6 @@ class Front:
         self._gate = gate
         self._in_flight = in_flight
         self._settings = settings
-        self._now = asyncio.get_running_loop().time
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -128,7 +156,8 @@ class Front:
         path: str = scope["path"]
         if path == CHAT_PATH:
             _require_method(scope, "POST")
-            await self._complete(self._call(head, course, tally, snapshot), course, reply)
+            asked = Asked(head, self._wishes(head, tally), snapshot)
+            await complete(self._gate, HttpCall(asked, course, reply, tally, self._settings))
         elif path == MODELS_PATH or path.startswith(MODELS_PATH + "/"):
             _require_method(scope, "GET")
             course.reading = False
@@ -136,26 +165,19 @@ class Front:
         else:
             raise PathNotFound(f"{path[:200]}: no such endpoint")
 
-    def _call(self, head: Head, course: Course, tally: Tally, snapshot: Snapshot) -> HttpCall:
+    def _wishes(self, head: Head, tally: Tally) -> Wishes:
         require_json(head.fields)
         tally.trace_id, traceparent = self._settings.trace(head.fields.get(b"traceparent", b""))
-        wishes = read_wishes(head.fields, traceparent)
-        return HttpCall(head, wishes, course, tally, snapshot, self._settings.max_body_bytes)
-
-    async def _complete(self, call: HttpCall, course: Course, reply: Reply) -> None:
-        writer = AnswerWriter(reply, call.tally, course, self._now)
-        async with aclosing(complete(self._gate, call)) as events:
-            async for event in events:
-                await writer.take(event)
+        return read_wishes(head.fields, traceparent)
 
     async def _models(self, name: str, head: Head, snapshot: Snapshot, reply: Reply) -> None:
         principal = self._gate.identify(head.credential)
         names = visible_models(snapshot, principal)
         created_s = self._settings.started_s
         if not name:
-            await reply.whole(200, chat.models_body(names, created_s), [])
+            await reply.document(chat.models_body(names, created_s))
         elif name in names:
-            await reply.whole(200, chat.model_body(name, created_s), [])
+            await reply.document(chat.model_body(name, created_s))
         else:
             raise ModelNotFound(f"model {name[:200]}: not found", param="model")
 
@@ -163,8 +185,7 @@ class Front:
         """Record a refusal that never came as far as the pipeline, which writes its own."""
         if not tally.closed:
             tally.failed(error)
-            tally.closed = True
-            self._gate.journal.append(tally.receipt("refusal"))
+            self._gate.journal.append(tally.close())
 
 
 def _require_method(scope: Scope, method: str) -> None:

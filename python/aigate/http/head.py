@@ -21,8 +21,8 @@ MAX_REQUEST_ID_CHARS = 128
 # RFC 3986 host: a name, an IPv4 address or a bracketed IPv6 address, with an optional port. No user, path or query.
 _HOST = re.compile(rb"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _REQUEST_ID = re.compile(rb"[!-~]{1,%d}" % MAX_REQUEST_ID_CHARS)
-_CREDENTIALS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
-_SINGLE = frozenset({*_CREDENTIALS, b"content-length", b"content-type", b"host", b"transfer-encoding"})
+_BARE_CREDENTIALS = frozenset({b"x-api-key", b"api-key", b"x-goog-api-key"})
+_SINGLE = _BARE_CREDENTIALS | {b"authorization", b"content-length", b"content-type", b"host", b"transfer-encoding"}
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -44,43 +44,37 @@ class Head(msgspec.Struct, frozen=True):
 def read_head(scope: Scope) -> Head:
     """Check and read. Raises HeadTooLarge, HostInvalid, InvalidRequest."""
     headers: Headers = scope["headers"]
-    _bounded(scope, headers)
     fields = dict(headers)
+    _bounded(scope, headers, fields)
     if len(fields) != len(headers):
         _no_repeats(headers)
     host = fields.get(b"host")
     if host is None or not _HOST.fullmatch(host):
         raise HostInvalid("Host: missing, or not a host name with an optional port", param="host")
-    if b"content-length" in fields and b"transfer-encoding" in fields:
+    if b"transfer-encoding" in fields and b"content-length" in fields:
         raise InvalidRequest(
             "Content-Length and Transfer-Encoding: only one may frame the body", param="content-length"
         )
-    shown = fields.get(b"x-request-id", b"")
-    return Head(
-        fields,
-        _credential(fields),
-        shown.decode("ascii") if _REQUEST_ID.fullmatch(shown) else "",
-        _content_length(fields),
-    )
+    return Head(fields, _credential(fields), _request_id(fields), _content_length(fields))
 
 
 def require_json(fields: dict[bytes, bytes]) -> None:
     """Refuse bodies that are not plain UTF-8 JSON. Raises MediaTypeUnsupported."""
-    kind, _, parameters = fields.get(b"content-type", b"application/json").lower().partition(b";")
-    if kind.strip() not in {b"application/json", b""}:
-        raise MediaTypeUnsupported("Content-Type: send application/json", param="content-type")
-    if b"charset" in parameters and b"utf-8" not in parameters and b"utf8" not in parameters:
-        raise MediaTypeUnsupported("Content-Type: the charset must be UTF-8", param="content-type")
+    written = fields.get(b"content-type", b"")
+    if written not in {b"application/json", b""}:
+        kind, _, parameters = written.lower().partition(b";")
+        if kind.strip() != b"application/json":
+            raise MediaTypeUnsupported("Content-Type: send application/json", param="content-type")
+        if b"charset" in parameters and b"utf-8" not in parameters and b"utf8" not in parameters:
+            raise MediaTypeUnsupported("Content-Type: the charset must be UTF-8", param="content-type")
     if fields.get(b"content-encoding", b"identity").lower() != b"identity":
         raise MediaTypeUnsupported("Content-Encoding: bodies are taken uncompressed", param="content-encoding")
 
 
-def _bounded(scope: Scope, headers: Headers) -> None:
+def _bounded(scope: Scope, headers: Headers, fields: dict[bytes, bytes]) -> None:
     if len(headers) > MAX_HEADERS:
         raise HeadTooLarge(f"{len(headers)} headers, at most {MAX_HEADERS} are taken")
-    size = len(scope["path"]) + len(scope["query_string"])
-    for name, value in headers:
-        size += len(name) + len(value)
+    size = len(scope["path"]) + len(scope["query_string"]) + sum(map(len, fields)) + sum(map(len, fields.values()))
     if size > MAX_HEAD_BYTES:
         raise HeadTooLarge(f"a head of {size} bytes, at most {MAX_HEAD_BYTES} are taken")
 
@@ -94,16 +88,19 @@ def _no_repeats(headers: Headers) -> None:
 
 
 def _credential(fields: dict[bytes, bytes]) -> bytes:
-    shown = [fields[name] for name in _CREDENTIALS if name in fields]
-    if len(shown) > 1:
+    bearer = fields.get(b"authorization")
+    if bearer is not None and _BARE_CREDENTIALS.isdisjoint(fields):
+        scheme, _, token = bearer.partition(b" ")
+        return token.strip() if scheme.lower() == b"bearer" else b""
+    shown = [fields[name] for name in _BARE_CREDENTIALS if name in fields]
+    if bearer is not None or len(shown) > 1:
         raise InvalidRequest("two credentials: send exactly one of Authorization, x-api-key, api-key, x-goog-api-key")
-    if not shown:
-        return b""
-    value = shown[0]
-    if b"authorization" not in fields:
-        return value.strip()
-    scheme, _, token = value.partition(b" ")
-    return token.strip() if scheme.lower() == b"bearer" else b""
+    return shown[0].strip() if shown else b""
+
+
+def _request_id(fields: dict[bytes, bytes]) -> str:
+    shown = fields.get(b"x-request-id")
+    return shown.decode("ascii") if shown is not None and _REQUEST_ID.fullmatch(shown) else ""
 
 
 def _content_length(fields: dict[bytes, bytes]) -> int | None:

@@ -8,6 +8,11 @@ from aigate.errors import GatewayError, UpstreamError
 
 from .asgi import Headers, Send
 
+_JSON = (b"content-type", b"application/json")
+_EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
+_NO_CACHE = (b"cache-control", b"no-cache")
+_CACHE_OFF = (b"x-aigate-cache", b"off")
+
 
 class Reply:
     """One response."""
@@ -19,60 +24,63 @@ class Reply:
         self._tally = tally
         self.started = False
 
-    async def whole(
-        self, status: int, body: bytes, headers: Headers, content_type: bytes = b"application/json"
-    ) -> None:
+    async def whole(self, status: int, body: bytes, headers: Headers) -> None:
         """A complete response."""
         self.started = True
-        headers.append((b"content-type", content_type))
-        headers.append((b"x-request-id", self._tally.request_id.encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def stream(self, headers: Headers) -> None:
-        """The head of an event stream."""
-        self.started = True
-        headers.append((b"content-type", b"text/event-stream; charset=utf-8"))
-        headers.append((b"cache-control", b"no-cache"))
-        headers.append((b"x-request-id", self._tally.request_id.encode()))
-        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+    async def answer(self, body: bytes, receipt: Receipt) -> None:
+        """A whole answer with its place, its cost and its time."""
+        headers = self._headers(_JSON)
+        gateway_us, upstream_us = receipt.gateway_us, int(receipt.upstream_ms * 1000)
+        timing = b"gateway;dur=%d.%03d, upstream;dur=%d.%03d" % (*divmod(gateway_us, 1000), *divmod(upstream_us, 1000))
+        headers.append((b"server-timing", timing))
+        if receipt.price_version:
+            headers.append((b"x-aigate-cost", chat.usd(receipt.cost_nano_usd).encode() + b"usd"))
+        await self.whole(200, body, headers)
+
+    async def document(self, body: bytes) -> None:
+        """A JSON document that no provider was asked for."""
+        await self.whole(200, body, self._headers(_JSON))
 
     async def more(self, data: bytes) -> None:
-        """The next bytes of the stream."""
+        """The next bytes of a stream, after its head."""
+        if not self.started:
+            self.started = True
+            headers = self._headers(_EVENT_STREAM)
+            headers.append(_NO_CACHE)
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self, data: bytes = b"") -> None:
-        """The last bytes of the stream."""
+        """The last bytes of a stream."""
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def refuse(self, error: GatewayError) -> None:
-        """Tell the caller: as a response while that is possible, as an event of the stream after that."""
+        """Tell the caller: as a response while that is possible, as the last event of the stream after that."""
         if self.started:
             await self.end(chat.stream_error(error))
             return
-        headers: Headers = [(b"x-aigate-error-source", error.source.encode())]
-        headers += place_headers(self._tally)
+        content_type, body = _JSON, b""
+        if isinstance(error, UpstreamError) and error.status == error.upstream_status:
+            content_type, body = (b"content-type", error.content_type.encode("latin-1", "replace")), error.body
+        headers = self._headers(content_type if body else _JSON)
+        headers.append((b"x-aigate-error-source", error.source.encode()))
         if error.retry_after_s is not None:
             headers.append((b"retry-after", b"%d" % error.retry_after_s))
-        if isinstance(error, UpstreamError) and error.status == error.upstream_status and error.body:
-            await self.whole(error.status, error.body, headers, error.content_type.encode("latin-1", "replace"))
-        else:
-            await self.whole(error.status, chat.error_body(error), headers)
+        await self.whole(error.status, body or chat.error_body(error), headers)
 
-
-def place_headers(tally: Tally) -> Headers:
-    """Which policy and which target this response comes from."""
-    headers: Headers = [(b"x-aigate-policy", tally.policy.encode()), (b"x-aigate-cache", b"off")]
-    if tally.target is not None:
-        headers.append((b"x-aigate-target", tally.target.name.encode()))
-        headers.append((b"x-aigate-attempts", b"%d" % tally.attempt))
-    return headers
-
-
-def cost_headers(receipt: Receipt) -> Headers:
-    """What a whole answer cost, and where its time went."""
-    timing = f"gateway;dur={receipt.gateway_us / 1000:.3f}, upstream;dur={receipt.upstream_ms:.3f}"
-    headers: Headers = [(b"server-timing", timing.encode())]
-    if receipt.price_version:
-        headers.append((b"x-aigate-cost", chat.usd(receipt.cost_nano_usd).encode() + b"usd"))
-    return headers
+    def _headers(self, content_type: tuple[bytes, bytes]) -> Headers:
+        """Which request this answers, and by which policy and target."""
+        tally = self._tally
+        headers: Headers = [
+            content_type,
+            (b"x-request-id", tally.request_id.encode()),
+            (b"x-aigate-policy", tally.policy.encode()),
+            _CACHE_OFF,
+        ]
+        if tally.target is not None:
+            headers.append((b"x-aigate-target", tally.target.name.encode()))
+            headers.append((b"x-aigate-attempts", b"%d" % tally.attempt))
+        return headers

@@ -14,10 +14,15 @@ _TAG = re.compile(r"\s*([A-Za-z0-9_.-]{1,64})\s*=\s*([^\x00-\x1f\x7f,=]{1,256}?)
 _DURATION = re.compile(rb"([0-9]{1,9})(ms|s|m|h)")
 _MILLIS = {b"ms": 1, b"s": 1000, b"m": 60_000, b"h": 3_600_000}
 _NOT_YET = (b"x-aigate-max-cost", b"x-aigate-run")
+_NAMES = frozenset(
+    {*_NOT_YET, b"x-aigate-cache", b"x-aigate-fallback", b"x-aigate-strict", b"x-aigate-tags", b"x-aigate-timeout"}
+)
 
 
 def read_wishes(fields: dict[bytes, bytes], traceparent: str) -> Wishes:
     """What the head asks for. Raises InvalidRequest, naming the header."""
+    if _NAMES.isdisjoint(fields):
+        return Wishes(traceparent=traceparent)
     for name in _NOT_YET:
         if name in fields:
             raise InvalidRequest(f"{name.decode()}: not supported yet", param=name.decode())

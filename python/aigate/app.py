@@ -18,23 +18,25 @@ from pathlib import Path
 import msgspec
 
 from . import _native
-from .config import Loaded, PolicyWatch, load_policy
+from .config import PolicyWatch, load_policy
 from .dispatch import Dispatch
-from .domain import Exchange, Outbound, Snapshot, Tally, Target
+from .domain import Snapshot, Tally
 from .errors import PolicyInvalid
 from .http import Front, FrontSettings, InFlight
 from .http.asgi import Receive, Scope, Send
 from .identity import Keyring
 from .ledger import SpoolWriter, uuid7
 from .pipeline import Gate
+from .places import Places
 from .providers import ADAPTERS
-from .providers.echo import answer as echo_answer
 from .routing import plan
 from .store import KeyTable
 from .telemetry import Traces
-from .transport import LocalExchange, Transport
+from .transport import Transport
 
 TICK_S = 0.25
+USUAL_ENCODING = "o200k_base"
+
 _log = logging.getLogger(__name__)
 
 
@@ -44,20 +46,21 @@ class Boot(msgspec.Struct, frozen=True):
     Attributes:
         config: the policy file or folder; None = the embedded default.
         data: the data folder.
-        run: the folder where the process above leaves its word (`drain`).
-        drain_s: how long streams may go on after the word to stop.
+        run: the folder where the process above leaves its word: `drain`, and `reload` touched anew for each SIGHUP.
+        drain_s: how long streams may go on after the word to drain.
+        parent: pid of the process above.
     """
 
     config: str | None
     data: str
     run: str
-    drain_s: float = 300.0
-    parent: int = 0
+    drain_s: float
+    parent: int
 
 
 def make_worker(boot: Boot) -> Worker:
     """What Granian calls in each worker process."""
-    _die_with_parent(boot.parent)
+    _die_with(boot.parent)
     return Worker(boot)
 
 
@@ -78,12 +81,10 @@ class Worker:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        rooms = Rooms(self._boot)
+        rooms = Rooms(self._boot, asyncio.get_running_loop())
         self._front = rooms.front
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
-        upkeep = asyncio.get_running_loop().create_task(rooms.upkeep())
+        _settle_memory()
+        upkeep = asyncio.get_running_loop().create_task(rooms.keep_up())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         upkeep.cancel()
@@ -92,104 +93,112 @@ class Worker:
 
 
 class Rooms:
-    """Everything a worker owns. Made inside the running event loop."""
+    """Everything a worker owns."""
 
-    def __init__(self, boot: Boot) -> None:
-        loop = asyncio.get_running_loop()
-        data = Path(boot.data)
+    def __init__(self, boot: Boot, loop: asyncio.AbstractEventLoop) -> None:
+        data, run = Path(boot.data), Path(boot.run)
         self._boot = boot
-        self._policy = Policy(boot.config)
+        self._now = loop.time
+        self._lag_us = 0
+        self._drain = run / "drain"
+        self._policy = Policy(boot, run / "reload")
         self._keys = KeyTable.open(data)
-        self.keyring = Keyring(self._keys, _now_ms)
-        self.keyring.use_written(self._policy.snapshot.keys)
-        self.keyring.refresh()
-        self.spool = SpoolWriter.open(data)
-        self.transport = Transport(loop)
-        self.in_flight = InFlight(loop.time)
-        self._drain = Path(boot.run) / "drain"
-        places = Places(self.transport)
-        traces = Traces()
-        gate = Gate(self.keyring.identify, plan, Dispatch(ADAPTERS, places.connect, self.spool), self.spool)
-        self.front = Front(
-            gate,
-            self.in_flight,
-            FrontSettings(
-                snapshot=lambda: self._policy.snapshot,
-                new_tally=lambda: Tally(uuid7(), _now_ms(), time.perf_counter_ns, uuid7),
-                trace=traces.continue_trace,
-                started_s=int(time.time()),
-            ),
+        self._keyring = Keyring(self._keys, _now_ms)
+        self._keyring.refresh()
+        self._spool = SpoolWriter.open(data)
+        self._transport = Transport(loop)
+        self._places = Places(self._transport)
+        self._in_flight = InFlight(loop.time)
+        self._use(self._policy.snapshot)
+        dispatch = Dispatch(ADAPTERS, self._places.connect, self._spool)
+        gate = Gate(self._keyring.identify, plan, dispatch, self._spool)
+        self.front = Front(gate, self._in_flight, self._settings(loop))
+
+    def _settings(self, loop: asyncio.AbstractEventLoop) -> FrontSettings:
+        return FrontSettings(
+            snapshot=lambda: self._policy.snapshot,
+            new_tally=lambda: Tally(uuid7(), _now_ms(), time.perf_counter_ns, uuid7),
+            trace=Traces().continue_trace,
+            now=loop.time,
+            started_s=int(time.time()),
         )
 
-    async def upkeep(self) -> None:
-        """Four times a second: new keys, new policy, the heartbeat, the word to drain."""
+    def _use(self, snapshot: Snapshot) -> None:
+        self._keyring.use_written(snapshot.keys)
+        self._places.use(snapshot.providers.values())
+
+    async def keep_up(self) -> None:
+        """Four times a second: new keys, a new policy, the word to drain, the heartbeat."""
         while True:
-            self._keep_up()
+            due = self._now() + TICK_S
+            self._keyring.refresh()
+            if self._policy.refresh():
+                self._use(self._policy.snapshot)
+            if not self._in_flight.draining and self._drain.exists():
+                self._in_flight.drain(self._boot.drain_s)
+            self._spool.heartbeat(
+                in_flight=len(self._in_flight),
+                draining=self._in_flight.draining,
+                policy=self._policy.snapshot.hash,
+                policy_fault=self._policy.fault,
+                loop_lag_us=self._lag_us,
+            )
             await asyncio.sleep(TICK_S)
-
-    def _keep_up(self) -> None:
-        self.keyring.refresh()
-        if self._policy.refresh():
-            self.keyring.use_written(self._policy.snapshot.keys)
-        if not self.in_flight.draining and self._drain.exists():
-            self.in_flight.drain(self._boot.drain_s)
-        self.spool.heartbeat(
-            in_flight=len(self.in_flight),
-            draining=self.in_flight.draining,
-            policy=self._policy.snapshot.hash,
-        )
+            self._lag_us = int((self._now() - due) * 1e6)
 
     def close(self) -> None:
         """Leave nothing behind that is not on disk."""
-        self.spool.close()
-        self.transport.close()
+        self._spool.close()
+        self._transport.close()
         self._keys.close()
 
 
 class Policy:
-    """The current snapshot and the file it came from; a broken file keeps the last good one."""
+    """The snapshot in force and the files it came from; a broken file keeps the last good one.
 
-    def __init__(self, config: str | None) -> None:
-        self._path = Path(config) if config else None
-        loaded: Loaded = load_policy(self._path, os.environ)
+    Attributes:
+        snapshot: what new requests take.
+        fault: why the files as they are now are not in force; empty = they are.
+    """
+
+    def __init__(self, boot: Boot, reload: Path) -> None:
+        self._path = Path(boot.config) if boot.config else None
+        self._env = {**os.environ, "AIGATE_DATA": boot.data}
+        loaded = load_policy(self._path, self._env)
+        self._watch = PolicyWatch((*loaded.sources, reload), loaded.next_price_day)
         self.snapshot: Snapshot = loaded.snapshot
-        self._watch = PolicyWatch(loaded.sources)
+        self.fault = ""
 
     def refresh(self) -> bool:
         """Load again when a file has changed; says whether a new snapshot is in force."""
         if not self._watch.changed():
             return False
         try:
-            loaded = load_policy(self._path, os.environ)
+            loaded = self._watch.reload(self._path, self._env)
         except PolicyInvalid as error:
-            _log.error("policy not reloaded, %s stays in force: %s", self.snapshot.hash, error)
+            self.fault = error.faults[0]
+            _log.error("policy: not reloaded, %s stays in force: %s", self.snapshot.hash, error)
             return False
-        self._watch = PolicyWatch(loaded.sources)
-        self.snapshot = loaded.snapshot
+        self.snapshot, self.fault = loaded.snapshot, ""
+        _log.warning("policy: %s in force", self.snapshot.hash)
         return True
 
 
-class Places:
-    """Opens exchanges with targets: over the network, or within the process for the offline model."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._origins: dict[int, _native.Origin] = {}
-
-    def connect(self, target: Target, outbound: Outbound, deadlines_ms: tuple[int, int, int, int]) -> Exchange:
-        """Start the request."""
-        provider = target.provider
-        if provider.type == "echo":
-            return LocalExchange(echo_answer(outbound.body, provider.options), asyncio.sleep)
-        return self._transport.open(provider, outbound, deadlines_ms)
+def _settle_memory() -> None:
+    """Load what every request needs, then keep the collector away from all that will live as long as the worker."""
+    _native.warm_tokenizer(USUAL_ENCODING)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _die_with_parent(parent: int) -> None:
-    """Ask the kernel for SIGTERM when the process above dies, so that no orphan keeps taking traffic on the port."""
-    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)
-    if parent and os.getppid() != parent:
-        raise SystemExit("the process above is gone")
+def _die_with(parent: int) -> None:
+    """Have the kernel send SIGTERM when the process above dies, so that no orphan keeps taking traffic on the port."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit("aigate: the process above is gone")

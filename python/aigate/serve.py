@@ -22,17 +22,21 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from . import __version__
 from .admin import AdminListener, AdminSettings
 from .app import Boot, make_worker
 from .config import load_policy
-from .errors import PolicyInvalid
+from .domain import Snapshot
+from .errors import GatewayError, PolicyInvalid
 from .identity import development_key
 from .ledger import Steward
 from .store import KeyTable
+from .telemetry import KnownNames, LineLog, Metrics, TelemetryViews
 
 HEAD_BUFFER_BYTES = 64 * 1024
 BACKLOG = 4096
 MAX_CONNECTIONS = 16_384
+MAX_TEAM_SERIES = 200
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -63,18 +67,21 @@ def main(written: str) -> None:
         serve(settings)
     except PolicyInvalid as error:
         sys.exit("\n".join(error.faults))
+    except GatewayError as error:
+        sys.exit(f"aigate: {error.message}")
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises PolicyInvalid, SystemExit."""
-    loaded = load_policy(Path(settings.config) if settings.config else None, os.environ)
+    env = {**os.environ, "AIGATE_DATA": settings.data}
+    loaded = load_policy(Path(settings.config) if settings.config else None, env)
     data = Path(settings.data).resolve()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     for host, port in ((settings.host, settings.port), (settings.admin_host, settings.admin_port)):
         _require_free(host, port)
     run = data / "run" / str(os.getpid())
     run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    steward = Steward(data, workers=settings.workers)
+    steward = Steward(data, _views(loaded.snapshot), workers=settings.workers)
     steward.start()
     admin = AdminListener(AdminSettings(settings.admin_host, settings.admin_port), steward)
     admin.start()
@@ -128,6 +135,18 @@ class Supervisor(MPServer):
     def signal_handler_reload(self, *_args: object, **_kwargs: object) -> None:
         """Workers look at the policy files four times a second; SIGHUP makes them load even an unchanged one."""
         (self._run / "reload").touch()
+
+
+def _views(snapshot: Snapshot) -> TelemetryViews:
+    """Metrics whose labels are bounded by the policy's names, and one log line a request on standard output."""
+    targets = [*snapshot.known.values(), *(target for route in snapshot.models.values() for target in route.targets)]
+    names = KnownNames(
+        routes=frozenset({*snapshot.models, *snapshot.direct}),
+        providers=frozenset(snapshot.providers),
+        models=frozenset(target.model for target in targets),
+        teams=MAX_TEAM_SERIES,
+    )
+    return TelemetryViews(Metrics(__version__, names), LineLog(sys.stdout.fileno()))
 
 
 def _require_free(host: str, port: int) -> None:

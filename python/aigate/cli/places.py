@@ -1,4 +1,4 @@
-"""Where commands find the policy and the data: option, then environment, then the usual place."""
+"""Where commands find the policy and the data: the option, else what `config` says."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_POLICY = Path("aigate.yaml")
-DEFAULT_DATA = Path(".aigate")
+from aigate.config import data_folder, default_path
 
 ConfigOption = Annotated[
     Path | None,
@@ -23,13 +22,9 @@ DataOption = Annotated[
 
 def policy_path(option: Path | None) -> Path | None:
     """The policy to use; None = the embedded default."""
-    if option is not None:
-        return option
-    if written := os.environ.get("AIGATE_CONFIG"):
-        return Path(written)
-    return DEFAULT_POLICY if DEFAULT_POLICY.exists() else None
+    return option or default_path(os.environ)
 
 
 def data_path(option: Path | None) -> Path:
     """The data folder."""
-    return option or Path(os.environ.get("AIGATE_DATA") or DEFAULT_DATA)
+    return option or data_folder(os.environ)

@@ -1,17 +1,15 @@
-"""Adapters by provider type. Each is a folder with the same four functions: encode, decode, reader, failure."""
+"""Adapters by provider type. Each is a folder with the same functions: account_headers, encode, decode, reader, failure.
 
-from types import ModuleType
+`echo`, the offline model, has no wire of its own: it answers in OpenAI's dialect, which is read as anyone else's.
+"""
 
-from . import openai
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
 
-ADAPTERS: dict[str, ModuleType] = {
-    "openai": openai,
-    "openai_compatible": openai,
-    "vllm": openai,
-    "tgi": openai,
-    "ollama": openai,
-    "llamacpp": openai,
-    "echo": openai,
-}
+from . import echo, openai
 
-__all__ = ["ADAPTERS", "openai"]
+ADAPTERS: Mapping[str, ModuleType] = MappingProxyType({
+    kind: openai for kind in ("echo", "llamacpp", "ollama", "openai", "openai_compatible", "tgi", "vllm")
+})
+
+__all__ = ["ADAPTERS", "echo", "openai"]

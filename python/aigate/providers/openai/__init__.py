@@ -1,7 +1,7 @@
 """OpenAI's chat dialect: OpenAI itself and everything compatible with it (vLLM, TGI, Ollama, llama.cpp)."""
 
 from .decode import decode, reader
-from .encode import encode
+from .encode import account_headers, encode
 from .errors import failure
 
-__all__ = ["decode", "encode", "failure", "reader"]
+__all__ = ["account_headers", "decode", "encode", "failure", "reader"]

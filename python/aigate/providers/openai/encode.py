@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aigate.domain import Outbound, Request, Target
+from aigate.domain import Outbound, Provider, Request, Target
 
 from .wire import CHAT_PATH
 
@@ -13,3 +13,8 @@ def encode(request: Request, target: Target) -> Outbound:
     ask_usage = request.stream and not request.usage_wanted
     headers = (("traceparent", request.traceparent),) if request.traceparent else ()
     return Outbound(CHAT_PATH, request.body.edited(model, ask_usage), headers)
+
+
+def account_headers(provider: Provider) -> list[tuple[str, str]]:
+    """The headers that say whose account is used; the same on every request."""
+    return [("authorization", f"Bearer {provider.api_key.reveal()}")] if provider.api_key is not None else []

@@ -3,7 +3,9 @@
 //! Each engine error enum has one exhaustive `match` below that names the Python class to raise, so that a new
 //! variant does not compile until somebody decided whose fault it is.
 
-use pyo3::{prelude::*, sync::PyOnceLock, types::PyType};
+use aigate_engine::frames::FrameError;
+use aigate_io::IoError;
+use pyo3::{exceptions::PyRuntimeError, prelude::*, sync::PyOnceLock, types::PyType};
 
 static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
 
@@ -18,4 +20,23 @@ where
         Ok(PyErr::from_value(class.call1(args)?))
     };
     build().unwrap_or_else(|failure| failure)
+}
+
+pub(crate) fn frame_error(py: Python<'_>, error: FrameError) -> PyErr {
+    match error {
+        FrameError::LineTooLong(_) | FrameError::EventTooLong(_) => {
+            raise(py, "UpstreamInvalid", (error.to_string(),))
+        }
+    }
+}
+
+pub(crate) fn io_error(py: Python<'_>, error: &IoError) -> PyErr {
+    let class = match error {
+        IoError::Refused { .. } => "InvalidRequest",
+        IoError::Unreachable { .. } => "UpstreamUnreachable",
+        IoError::Timeout { .. } => "UpstreamTimeout",
+        IoError::Invalid { .. } => "UpstreamInvalid",
+        IoError::Elsewhere => return PyRuntimeError::new_err(error.to_string()),
+    };
+    raise(py, class, (error.to_string(),))
 }

@@ -1,0 +1,1 @@
+"""What the gateway costs, measured: `load` compares whole processes, `micro` functions, `rivals` other gateways."""

@@ -1,0 +1,1 @@
+"""Tests of the benchmark itself: a harness that miscounts is worse than none."""

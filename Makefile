@@ -56,8 +56,8 @@ bench-rivals: build $(VENV)/.test ## the same load on other gateways
 	@$(BIN)/python -m bench.rivals.run
 
 fuzz: check-rust ## fuzz every parser of outside bytes, SECONDS= each
-	@cd rust/fuzz && for target in $$(cargo fuzz list); do \
-	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(SECONDS) -timeout=10 || exit 1; done
+	@cd rust/fuzz && for target in $$(cargo fuzz list --fuzz-dir .); do \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . $$target -- -max_total_time=$(SECONDS) -timeout=10 || exit 1; done
 
 lock: $(VENV)/.run ## pin what pyproject.toml asks for
 	@$(BIN)/python -m pip install -q pip-tools

@@ -67,7 +67,9 @@ def gateway(session_gateway: Gateway, upstream: FakeUpstream) -> Iterator[Gatewa
     """The gateway that most tests share. A test that brings it down fails, and does not fail the next one."""
     if not session_gateway.alive():
         session_gateway.start()
-    workers = session_gateway.worker_pids()
+    workers, logged = session_gateway.worker_pids(), len(session_gateway.logged())
     yield session_gateway
-    assert session_gateway.alive(), f"the gateway is gone:\n{session_gateway.logged()[-4_000:]}"
-    assert session_gateway.worker_pids() == workers, f"a worker died:\n{session_gateway.logged()[-4_000:]}"
+    said = session_gateway.logged()[logged:]
+    assert session_gateway.alive(), f"the gateway is gone:\n{said[-4_000:]}"
+    assert session_gateway.worker_pids() == workers, f"a worker died:\n{said[-4_000:]}"
+    assert "Traceback" not in said, f"an exception came to the top:\n{said[-4_000:]}"

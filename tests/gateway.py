@@ -117,23 +117,18 @@ class Gateway:
         self._kill_all(process)
 
     def _kill_all(self, process: subprocess.Popen[bytes]) -> None:
-        family = [process.pid, *self.worker_pids(process.pid)]
+        family = [process.pid, *_children(process.pid)]
         for pid in family:
             _signal(pid, signal.SIGKILL)
         process.wait(STOP_S)
-        self._gone(family)
-
-    def _gone(self, family: list[int]) -> None:
         deadline = time.monotonic() + STOP_S
         while any(Path(f"/proc/{pid}").exists() for pid in family):
             assert time.monotonic() < deadline, f"processes {family} are still there"
             time.sleep(POLL_S)
 
-    def worker_pids(self, parent: int | None = None) -> list[int]:
-        """The processes under the gateway's own."""
-        parent = self.pid if parent is None else parent
-        listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        return [int(pid) for pid in listed]
+    def worker_pids(self) -> list[int]:
+        """The workers, as the gateway itself tells."""
+        return sorted(worker["pid"] for worker in json.loads(self.admin("/readyz")[1])["workers"])
 
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -205,11 +200,21 @@ class Gateway:
         self.until(there, f"{at_least} ledger rows of {request_id}")
         return found
 
+    def row_of_stopped(self, request_id: str) -> dict[str, Any]:
+        """The same once the gateway has stopped: whatever it knew must be on disk."""
+        rows = [row for row in self.rows() if row["request_id"] == request_id]
+        assert len(rows) == 1, rows
+        return rows[0]
+
     def row_of(self, request_id: str) -> dict[str, Any]:
         """The one row of a request that had one attempt."""
         rows = self.rows_of(request_id)
         assert len(rows) == 1, rows
         return rows[0]
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

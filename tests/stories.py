@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
+
+import msgspec
 
 from aigate.domain import Price, Principal, Provider, Receipt, Request, Route, Snapshot, Tally, Target
 
@@ -78,7 +80,7 @@ class Journal:
     def append(self, receipt: Receipt) -> None:
         if self._refuse is not None and receipt.kind == "intent":
             raise self._refuse
-        self.receipts.append(cast("Receipt", receipt))
+        self.receipts.append(msgspec.structs.replace(receipt))  # as it is now: a receipt is drawn twice from one object
 
     def kinds(self) -> list[tuple[str, str]]:
         return [(receipt.kind, receipt.outcome) for receipt in self.receipts]

@@ -16,8 +16,8 @@ use std::{
 };
 
 use layout::{
-    BIGRAM_BITS, BUCKET_BYTES, CLASS_BLOCK, FIRST_WIDE, FRAGMENT_BITS, Fragment, MIDDLE_BYTES, NO_ID, NO_PAIR, SHORT_BYTES,
-    SPILL_BUCKETS, class,
+    BIGRAM_BITS, BUCKET_BYTES, CLASS_BLOCK, FIRST_WIDE, FRAGMENT_BITS, Fragment, MIDDLE_BYTES, NO_ID,
+    NO_PAIR, SHORT_BYTES, SPILL_BUCKETS, class,
 };
 use tiktoken_rs::CoreBPE;
 
@@ -192,8 +192,10 @@ impl Vocabulary {
 
     /// For each two bytes (the first is the high one), the token they merge to.
     fn byte_pairs(&self) -> Vec<u8> {
-        let merged = |pair: (&u32, &u32)| self.pairs.get(&(*pair.0, *pair.1)).copied().unwrap_or(i32::MAX as u32);
-        let all = self.bytes.iter().flat_map(|left| self.bytes.iter().map(move |right| merged((left, right))));
+        let merged =
+            |pair: (&u32, &u32)| self.pairs.get(&(*pair.0, *pair.1)).copied().unwrap_or(i32::MAX as u32);
+        let all =
+            self.bytes.iter().flat_map(|left| self.bytes.iter().map(move |right| merged((left, right))));
         all.flat_map(u32::to_le_bytes).collect()
     }
 

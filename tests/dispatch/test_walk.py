@@ -76,7 +76,7 @@ class Reader:
             raise StreamInterrupted("cut")
         return b""
 
-    def facts(self, encoding: str) -> Answer:
+    def facts(self) -> Answer:
         return Answer(b"", "served", None, "", len(self._seen))
 
 
@@ -87,7 +87,7 @@ class Adapter:
     def decode(self, body: bytes, encoding: str) -> Answer:
         return Answer(body, "served", Usage(fresh=3, output=4), "{}")
 
-    def reader(self, request: Request) -> Reader:
+    def reader(self, request: Request, encoding: str) -> Reader:
         return Reader()
 
     def failure(self, status: int, headers: list[tuple[str, str]], body: bytes) -> UpstreamError:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from aigate.domain import Receipt
-from aigate.errors import StoreUnavailable
+from aigate.errors import SpoolUnavailable, StoreUnavailable
 from aigate.ledger import IdSource, SpoolOptions, SpoolWriter
 from aigate.ledger.segment import Disk
 from aigate.ledger.tail import FolderTail
@@ -26,7 +26,9 @@ SMALL = SpoolOptions(segment_bytes=16 * 1024, interval_s=PARKED)
 
 def ids(seed: int = 0) -> Iterator[str]:
     """Distinct ids, the same for the same seed."""
-    source = IdSource(lambda: (NOW_MS + seed) * 1_000_000, lambda size: bytes((seed + 7 * i) % 256 for i in range(size)))
+    source = IdSource(
+        lambda: (NOW_MS + seed) * 1_000_000, lambda size: bytes((seed + 7 * i) % 256 for i in range(size))
+    )
     while True:
         yield source.uuid7()
 
@@ -77,6 +79,18 @@ def written_spool(data: Path, receipts: Sequence[Receipt], options: SpoolOptions
     folder = only_folder(data)
     writer.close()
     return folder
+
+
+def fill(writer: SpoolWriter, draw: Iterator[str]) -> list[Receipt]:
+    """Append intents until one is refused."""
+    accepted: list[Receipt] = []
+    while True:
+        receipt = intent(next(draw))
+        try:
+            writer.append(receipt)
+        except SpoolUnavailable:
+            return accepted
+        accepted.append(receipt)
 
 
 class FailingDisk:
@@ -156,5 +170,5 @@ class SeenViews:
     def log(self, lines: Sequence[bytes]) -> None:
         self.lines += lines
 
-    def render(self, state: object) -> bytes:
+    def render(self, _: object) -> bytes:
         return f"{len(self.receipts)} receipts\n".encode()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.ledger.receipts import ids, intent, outcome, refusal
 
 from aigate.ledger import GATEWAY_DIED
 from aigate.ledger.attempts import OpenAttempts
 from aigate.ledger.format import INTENT, OUTCOME, REFUSAL
 from aigate.ledger.reader import Record
-from tests.ledger.receipts import ids, intent, outcome, refusal
 
 IDS = [next(ids(n)) for n in range(6)]
 encode = msgspec.json.encode
@@ -26,23 +26,21 @@ def ended(attempt_id: str) -> Record:
 
 def test_an_outcome_closes_its_intent() -> None:
     attempts = OpenAttempts()
-    assert attempts.fold([began(IDS[0]), began(IDS[1])]) == ([], [])
-    entries, _ = attempts.fold([ended(IDS[0])])
-    assert [entry.receipt for entry in entries] == [outcome(IDS[0])]
-    assert entries[0].line == ended(IDS[0])[1], "the worker's own bytes"
-    assert [entry.receipt.id for entry in attempts.abandon()[0]] == [IDS[1]]
+    assert attempts.fold([began(IDS[0]), began(IDS[1])]) == ([], [], [])
+    finished = attempts.fold([ended(IDS[0])])
+    assert finished == ([outcome(IDS[0])], [ended(IDS[0])[1]], []), "with the worker's own bytes"
+    assert [receipt.id for receipt in attempts.abandon().receipts] == [IDS[1]]
     assert len(attempts) == 0
 
 
 def test_a_refusal_needs_no_intent() -> None:
-    entries, _ = OpenAttempts().fold([(REFUSAL, encode(refusal(IDS[0])))])
-    assert [entry.receipt for entry in entries] == [refusal(IDS[0])]
+    assert OpenAttempts().fold([(REFUSAL, encode(refusal(IDS[0])))]).receipts == [refusal(IDS[0])]
 
 
 def test_what_a_dead_writer_leaves_open_is_unfinished() -> None:
     attempts = OpenAttempts()
     attempts.fold([(INTENT, encode(intent(IDS[0], output_tokens=9)))])
-    ((receipt, line),), unreadable = attempts.abandon()
+    (receipt,), (line,), unreadable = attempts.abandon()
     assert not unreadable
     assert (receipt.kind, receipt.outcome, receipt.error) == ("outcome", "unfinished", GATEWAY_DIED)
     assert (receipt.error_source, receipt.usage_source) == ("gateway", "counted")
@@ -57,11 +55,11 @@ def test_any_order_with_a_restart_anywhere_gives_each_outcome_once(
     """Records cut off at `cut`, the folding begun anew from what was set aside at `restart`."""
     records = [began(IDS[n]) if kind == "i" else ended(IDS[n]) for kind, n in order][:cut]
     attempts = OpenAttempts()
-    entries = attempts.fold(records[:restart])[0]
+    receipts = attempts.fold(records[:restart]).receipts
     attempts = OpenAttempts(attempts.intents)
-    entries += attempts.fold(records[restart:])[0]
-    closed = [entry.receipt.id for entry in entries]
-    left = [entry.receipt.id for entry in attempts.abandon()[0]]
+    receipts += attempts.fold(records[restart:]).receipts
+    closed = [receipt.id for receipt in receipts]
+    left = [receipt.id for receipt in attempts.abandon().receipts]
     assert sorted(closed) == sorted(IDS[n] for kind, n in order[:cut] if kind == "o")
     # An outcome may come before its intent when a segment had to be written again; the sink lets the outcome win.
     places = {pair: place for place, pair in enumerate(order[:cut])}
@@ -72,8 +70,10 @@ def test_any_order_with_a_restart_anywhere_gives_each_outcome_once(
 def test_what_is_no_receipt_is_set_aside_without_quoting_it() -> None:
     attempts = OpenAttempts()
     bad = encode(outcome(IDS[0])).replace(b'"status":200', b'"status":"sk-secret"')
-    entries, unreadable = attempts.fold([(OUTCOME, bad), (OUTCOME, b"sk-secret"), (INTENT, b"[]"), ended(IDS[1])])
-    assert [entry.receipt.id for entry in entries] == [IDS[1]]
+    finished = attempts.fold([(OUTCOME, bad), (OUTCOME, b"sk-secret"), (INTENT, b"[]"), ended(IDS[1])])
+    assert finished.lines == [ended(IDS[1])[1]]
+    assert finished.receipts == [outcome(IDS[1])]
+    unreadable = finished.unreadable
     assert [body for body, _ in unreadable] == [bad, b"sk-secret", b"[]"]
     assert unreadable[0].reason == "ValidationError at $.status"
     assert "sk-secret" not in "".join(reason for _, reason in unreadable)
@@ -82,10 +82,10 @@ def test_what_is_no_receipt_is_set_aside_without_quoting_it() -> None:
 def test_an_intent_that_cannot_be_read_is_set_aside_at_its_writers_death() -> None:
     attempts = OpenAttempts()
     broken = encode(intent(IDS[0]))[:-3]
-    assert attempts.fold([(INTENT, broken)]) == ([], [])
-    entries, unreadable = attempts.abandon()
-    assert not entries
-    assert [body for body, _ in unreadable] == [broken]
+    assert attempts.fold([(INTENT, broken)]) == ([], [], [])
+    finished = attempts.abandon()
+    assert not finished.receipts
+    assert [body for body, _ in finished.unreadable] == [broken]
 
 
 def test_another_order_of_fields_is_understood() -> None:

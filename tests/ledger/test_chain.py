@@ -1,13 +1,12 @@
 """A machine that writes, reads, syncs and fails in any order: each accepted record is read once, and nothing else.
 
-The disk is the worst one allowed: a write that fails leaves some or all of the record, and a sync that fails loses every
-byte that was not confirmed before. Readers come at any moment, so they may have seen what is lost and written again.
+The disk is the worst one allowed: a write that fails leaves some or all of the record, and a sync that fails loses
+every byte that was not confirmed before. Readers come at any moment, and may have seen what is lost and written again.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 import tempfile
 from pathlib import Path
 
@@ -15,13 +14,13 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.ledger.receipts import FailingDisk
 
 from aigate.ledger.chain import SegmentChain
 from aigate.ledger.format import ALIVE_FILE, OUTCOME, SegmentHeader, pack
 from aigate.ledger.options import SpoolOptions
 from aigate.ledger.segment import Segment
 from aigate.ledger.tail import FolderTail
-from tests.ledger.receipts import FailingDisk
 
 OPTIONS = SpoolOptions(segment_bytes=2_048, spool_bytes=1 << 30)
 
@@ -141,8 +140,7 @@ class FailingChain(RuleBasedStateMachine):
             self.read += [body for _, body in self.tail.read(1 << 20)[0]]
         self.tail.close()
         assert sorted(body for body in self.read if body not in self.doubtful) == sorted(self.accepted)
-        unreadable = [name for name in os.listdir(self.folder) if name.startswith("spare")]
-        assert not unreadable
+        assert not list(self.folder.glob("spare*"))
         self.root.cleanup()
 
 

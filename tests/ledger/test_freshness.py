@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.ledger.receipts import SMALL, SeenViews, ids, intent, outcome, written_spool
+
 from aigate.ledger import Shipper, SpoolWriter, StewardLock, bring_up_to_date
 from aigate.store import LedgerTable
-from tests.ledger.receipts import SMALL, SeenViews, ids, intent, outcome, written_spool
 
 
 class Time:
@@ -53,7 +54,11 @@ def test_with_a_gateway_it_waits_for_the_checkpoint_to_pass(tmp_path: Path) -> N
     assert lock is not None
     shipper = Shipper(tmp_path, LedgerTable.open(tmp_path), SeenViews())
     turns = iter([shipper.ship, shipper.save])
-    time = Time(meanwhile=lambda: next(turns)())
+
+    def take_a_turn() -> None:
+        next(turns)()
+
+    time = Time(take_a_turn)
     assert bring_up_to_date(tmp_path, 2.0, time.sleep, time.now)
     assert count(tmp_path) == 60
     assert bring_up_to_date(tmp_path, 2.0, time.sleep, time.now), "nothing new: no more turns are taken"

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.ledger.receipts import PARKED, SMALL, MemorySink, SeenViews, ids, intent, outcome, refusal, written_spool
 
 from aigate.domain import Receipt
 from aigate.errors import StoreUnavailable
@@ -19,7 +19,6 @@ from aigate.ledger.checkpoint import load_checkpoint
 from aigate.ledger.format import HEADER_SIZE, OUTCOME, pack
 from aigate.ledger.shipper import DEAD_LETTERS_FILE, Shipper
 from aigate.store import LedgerTable
-from tests.ledger.receipts import PARKED, SMALL, MemorySink, SeenViews, ids, intent, outcome, refusal, written_spool
 
 TINY = SpoolOptions(segment_bytes=4096, interval_s=PARKED)
 
@@ -221,57 +220,74 @@ def test_a_large_backlog_is_taken_in_bounded_batches(tmp_path: Path, sink: Memor
     shipper.close()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
-@given(st.lists(st.sampled_from(["ship", "save", "append", "roll", "die", "lock"]), max_size=25))
+class Life:
+    """A worker and the shippers that follow it, one dying after the other."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.writer = SpoolWriter.open(data, TINY)
+        self.views = SeenViews()
+        self.shipper = self.shipper_anew()
+        self.expected: dict[str, str] = {}
+        self._draw = ids()
+
+    def shipper_anew(self) -> Shipper:
+        return Shipper(self.data, LedgerTable.open(self.data, busy_ms=0), self.views)
+
+    def ship(self) -> None:
+        self.shipper.ship()
+
+    def save(self) -> None:
+        self.shipper.save()
+
+    def append(self) -> None:
+        """Four attempts, of which the third ends."""
+        for number in range(4):
+            receipt_id = next(self._draw)
+            self.writer.append(intent(receipt_id))
+            self.expected[receipt_id] = "unfinished"
+            if number == 2:
+                self.writer.append(outcome(receipt_id))
+                self.expected[receipt_id] = "ok"
+
+    def roll(self) -> None:
+        self.writer._sync()
+
+    def die(self) -> None:
+        """The shipper's process dies, and another one begins from what is on the disk."""
+        self.shipper.close()
+        self.shipper = self.shipper_anew()
+
+    def lock(self) -> None:
+        """The database refuses a batch."""
+        with LedgerTable.open(self.data) as other, other._database.transaction():
+            self.append()
+            with pytest.raises(StoreUnavailable):
+                self.shipper.ship()
+
+    def end(self) -> None:
+        self.writer.close()
+        ship_all(self.shipper)
+        self.shipper.save()
+        self.shipper.close()
+
+
+STEPS = [Life.ship, Life.save, Life.append, Life.roll, Life.die, Life.lock]
+
+
+@settings(deadline=None, max_examples=60)
+@given(steps=st.lists(st.sampled_from(STEPS), max_size=25))
 def test_any_order_of_work_and_deaths_gives_each_receipt_once(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[str]
+    tmp_path_factory: pytest.TempPathFactory, steps: list[Callable[[Life], None]]
 ) -> None:
-    """`die` drops the shipper at once; `lock` makes the database refuse one batch."""
-    data = tmp_path_factory.mktemp("data")
-    draw = ids()
-    writer = SpoolWriter.open(data, TINY)
-    shipper = Shipper(data, LedgerTable.open(data, busy_ms=0), SeenViews())
-    expected: dict[str, str] = {}
-    views: list[Receipt] = []
-
-    def restart() -> Shipper:
-        shipper.close()
-        return Shipper(data, LedgerTable.open(data, busy_ms=0), SeenViews())
-
-    def append(count: int) -> None:
-        for number in range(1, count + 1):
-            receipt_id = next(draw)
-            writer.append(intent(receipt_id))
-            expected[receipt_id] = "unfinished"
-            if number % 3 == 0:
-                writer.append(outcome(receipt_id))
-                expected[receipt_id] = "ok"
-
-    actions: dict[str, Callable[[], object]] = {
-        "ship": lambda: shipper.ship(),
-        "save": lambda: shipper.save(),
-        "append": lambda: append(5),
-        "roll": lambda: writer._sync(),
-    }
+    life = Life(tmp_path_factory.mktemp("data"))
     for step in steps:
-        if step == "die":
-            views += shipper._views.receipts  # type: ignore[attr-defined]
-            shipper = restart()
-        elif step == "lock":
-            with LedgerTable.open(data) as other, other._database.transaction():
-                append(3)  # the third one has its outcome
-                with pytest.raises(StoreUnavailable):
-                    shipper.ship()
-        else:
-            actions[step]()
-    writer.close()
-    ship_all(shipper)
-    shipper.save()
-    views += shipper._views.receipts  # type: ignore[attr-defined]
-    shipper.close()
-    assert {receipt_id: result for receipt_id, (result, _) in rows(data).items()} == {
-        receipt_id.replace("-", ""): result for receipt_id, result in expected.items()
+        step(life)
+    life.end()
+    assert {receipt_id: result for receipt_id, (result, _) in rows(life.data).items()} == {
+        receipt_id.replace("-", ""): result for receipt_id, result in life.expected.items()
     }
-    assert Counter(receipt.id for receipt in views) == Counter(expected.keys())
-    assert [path.name for path in (data / "spool").iterdir()] == ["checkpoint"]
-    assert msgspec.json.decode((data / "spool" / "checkpoint").read_bytes())["writers"] == {}
+    assert Counter(receipt.id for receipt in life.views.receipts) == Counter(life.expected.keys())
+    spool = life.data / "spool"
+    assert [path.name for path in spool.iterdir()] in ([], ["checkpoint"])
+    assert load_checkpoint(spool).writers == {}

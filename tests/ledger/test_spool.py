@@ -13,18 +13,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
-from aigate.domain import Receipt
-from aigate.errors import SpoolUnavailable
-from aigate.ledger import SpoolOptions, SpoolWriter
-from aigate.ledger.format import ALIVE_FILE, MAX_BODY
-from aigate.ledger.heartbeat import read_heartbeat
-from aigate.ledger.tail import FolderTail
 from tests.ledger.receipts import (
     NOW_MS,
     PARKED,
     SMALL,
     FailingDisk,
+    fill,
     ids,
     intent,
     only_folder,
@@ -32,6 +26,13 @@ from tests.ledger.receipts import (
     read_all,
     refusal,
 )
+
+from aigate.domain import Receipt
+from aigate.errors import SpoolUnavailable
+from aigate.ledger import SpoolOptions, SpoolWriter
+from aigate.ledger.format import ALIVE_FILE, MAX_BODY
+from aigate.ledger.heartbeat import read_heartbeat
+from aigate.ledger.tail import FolderTail
 
 
 @pytest.fixture
@@ -213,13 +214,8 @@ def test_a_full_disk_refuses_intents_and_keeps_every_outcome(
     tmp_path: Path, writer: SpoolWriter, disk: FailingDisk
 ) -> None:
     draw = ids()
-    accepted: list[Receipt] = []
     disk.fail_allocate = 1_000_000
-    with pytest.raises(SpoolUnavailable):
-        while True:
-            receipt = intent(next(draw))
-            writer.append(receipt)
-            accepted.append(receipt)
+    accepted = fill(writer, draw)
     for _ in range(60):  # more than the reserve takes
         accepted.append(outcome(next(draw)))
         writer.append(accepted[-1])
@@ -289,9 +285,9 @@ def test_always_survives_a_failing_sync_within_the_append(tmp_path: Path, disk: 
 def test_a_disk_that_does_not_keep_up_refuses_intents_only(tmp_path: Path, disk: FailingDisk) -> None:
     writer = SpoolWriter.open(tmp_path, msgspec.structs.replace(SMALL, unsynced_bytes=500), disk=disk.disk())
     draw = ids()
+    fill(writer, draw)
     with pytest.raises(SpoolUnavailable, match="keep up"):
-        while True:
-            writer.append(intent(next(draw)))
+        writer.append(intent(next(draw)))
     writer.append(outcome(next(draw)))
     writer._sync()
     writer.append(intent(next(draw)))
@@ -302,9 +298,9 @@ def test_the_bound_on_the_whole_spool_is_kept(tmp_path: Path) -> None:
     options = msgspec.structs.replace(SMALL, spool_bytes=3 * SMALL.segment_bytes)
     first, second = (SpoolWriter.open(tmp_path, options, worker=n) for n in (1, 2))
     draw = ids()
-    with pytest.raises(SpoolUnavailable):
-        while True:
-            first.append(intent(next(draw)))
+    fill(first, draw)
+    with pytest.raises(SpoolUnavailable, match="bound of 49152 bytes"):
+        first.append(intent(next(draw)))
     held = sum(path.stat().st_size for path in (tmp_path / "spool").glob("*/*.seg"))
     assert held <= options.spool_bytes
     with pytest.raises(SpoolUnavailable, match="bound"):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
+from tests.ledger.receipts import PARKED, SMALL, FailingDisk, ids, intent, only_folder, outcome, read_all, written_spool
 
 from aigate.ledger import SpoolOptions, SpoolWriter
 from aigate.ledger.format import ALIVE_FILE, HEADER_SIZE, MAGIC
 from aigate.ledger.tail import FolderTail
-from tests.ledger.receipts import PARKED, SMALL, FailingDisk, ids, intent, only_folder, outcome, read_all, written_spool
 
 TINY = SpoolOptions(segment_bytes=4096, interval_s=PARKED)
 
@@ -156,9 +155,9 @@ def test_a_folder_without_a_lock_has_not_begun(tmp_path: Path) -> None:
 
 def test_no_file_stays_open(tmp_path: Path) -> None:
     folder = written_spool(tmp_path, [outcome(next(ids(n))) for n in range(50)], TINY)
-    before = os.listdir("/proc/self/fd")
+    before = len(list(Path("/proc/self/fd").iterdir()))
     tail = FolderTail(folder, {})
     read_all(tail)
     tail.close()
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert (folder / ALIVE_FILE).exists()

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.ledger.receipts import NOW_MS, outcome, refusal
 
 from aigate.domain import Receipt
 from aigate.errors import InvalidRequest
 from aigate.ledger import DIMENSIONS, IdSource, Totals, UsageQuery, exact_usd, parse_query, read_usage
 from aigate.ledger.usage import MAX_DIMENSIONS
 from aigate.store import LedgerTable
-from tests.ledger.receipts import NOW_MS, outcome, refusal
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -153,7 +153,9 @@ def test_dollars_are_exact(nano: int) -> None:
     assert len(written.split(".")[1]) >= 2
 
 
-@pytest.mark.parametrize(("nano", "written"), [(0, "0.00"), (5 * 10**9, "5.00"), (2_060_000, "0.00206"), (1, "0.000000001")])
+@pytest.mark.parametrize(
+    ("nano", "written"), [(0, "0.00"), (5 * 10**9, "5.00"), (2_060_000, "0.00206"), (1, "0.000000001")]
+)
 def test_dollars_read_well(nano: int, written: str) -> None:
     assert exact_usd(nano) == written
 

@@ -1,5 +1,5 @@
 """The relay's invariant: what goes on is what came in but for the edits, and neither it nor what is noticed depends on
-how the bytes were cut. Held against 42 recorded streams at every byte position.
+how the bytes were cut. Held against every recorded stream, cut at every byte.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ class AsyncSdk:
         self._client = openai.AsyncOpenAI(**options)
 
     def create(self, **fields: Any) -> ChatCompletion:
-        return self._runner.run(self._client.chat.completions.create(**{"messages": HELLO, **fields}))
+        answer: ChatCompletion = self._runner.run(self._client.chat.completions.create(**{"messages": HELLO, **fields}))
+        return answer
 
     def stream(self, **fields: Any) -> list[ChatCompletionChunk]:
         return self._runner.run(self._stream({"messages": HELLO, **fields}))

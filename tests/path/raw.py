@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPMessage, HTTPResponse
@@ -62,11 +62,15 @@ def connected(gateway: Gateway) -> Iterator[socket.socket]:
         yield connection
 
 
-def hear(connection: socket.socket) -> Heard:
-    """The next response on this connection."""
+def hear(connection: socket.socket, after_each: Callable[[bytes], object] = len) -> Heard:
+    """The next response on this connection; `after_each` is shown what has come of the body after each piece."""
     response = HTTPResponse(connection)
     response.begin()
-    return Heard(response.status, response.msg, response.read())
+    body = b""
+    while piece := response.read1(65_536):
+        body += piece
+        after_each(body)
+    return Heard(response.status, response.msg, body)
 
 
 def say(gateway: Gateway, request: bytes) -> Heard:

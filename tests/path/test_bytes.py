@@ -18,9 +18,8 @@ from tests.upstreams import FakeUpstream, Play, Recorded, chat_exchanges, play
 
 PROVIDERS = ("openai", "azure", "vllm", "tgi", "mistral")
 RECORDED = [one for provider in PROVIDERS for one in chat_exchanges(provider)]
-BROKEN = ("stream_truncated", "stream_error_mid")
-STREAMS = [one for one in RECORDED if one.is_stream and one.case not in BROKEN]
-BREAKING = [one for one in RECORDED if one.case in BROKEN]
+STREAMS = [one for one in RECORDED if one.is_stream and not one.expect.get("stream_error")]
+BREAKING = [one for one in RECORDED if one.is_stream and one.expect.get("stream_error")]
 WHOLE = [one for one in RECORDED if not one.is_stream and one.response["status"] == 200]
 REFUSALS = [one for one in RECORDED if 400 <= one.response["status"] < 500]
 

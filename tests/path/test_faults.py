@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.gateway import Gateway
-from tests.path.raw import Heard, ask, chat_body, events
+from tests.path.raw import Heard, ask, chat_body, chat_request, connected, events, hear
 from tests.upstreams import FakeUpstream, Play, play
 from tests.upstreams.play import DONE, FIRST, JSON_HEADERS, LAST, SSE_HEADERS, delta, event
 
@@ -22,7 +22,7 @@ BEFORE_CONTENT = STREAM.ends()[0]
 AFTER_CONTENT = STREAM.ends()[1]
 
 UNREACHABLE = (502, {"upstream_unreachable"})
-BROKEN_OFF = (502, {"upstream_unreachable", "upstream_invalid", "stream_interrupted"})
+BROKEN_OFF = (502, {"upstream_unreachable", "upstream_invalid", "upstream_error", "stream_interrupted"})
 INVALID = (502, {"upstream_invalid", "upstream_unreachable", "upstream_error"})
 FAILED = (502, {"upstream_error"})
 TIMEOUT = (504, {"upstream_timeout"})
@@ -124,7 +124,11 @@ def refused_clearly(gateway: Gateway, heard: Heard, case: Case) -> None:
 
 @named(AFTER_SOME_CONTENT)
 def test_streamed_after_some_content(gateway: Gateway, upstream: FakeUpstream, case: Case) -> None:
-    heard = misdeed(gateway, upstream, case, stream=True)
+    assert case.play is not None
+    upstream.script(case.play.held_at(AFTER_CONTENT, "the caller has heard"))
+    with connected(gateway) as connection:
+        connection.sendall(chat_request(gateway, chat_body(case.model, stream=True)))
+        heard = hear(connection, lambda so_far: upstream.open("the caller has heard") if b"Hel" in so_far else None)
     assert heard.status == 200
     *told, last = events(heard.body)
     assert last["error"]["code"] == "stream_interrupted"

@@ -8,7 +8,6 @@ import subprocess
 from typing import Any
 
 import pytest
-
 from tests.clients.install import HERE, litellm_python
 from tests.gateway import Gateway
 

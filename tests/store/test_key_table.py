@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -129,16 +130,11 @@ class KeyLife(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.table = KeyTable.open(Path(self.folder()), lambda: NOW)
+        self.folder = tempfile.TemporaryDirectory()
+        self.table = KeyTable.open(Path(self.folder.name), lambda: NOW)
         self.keys: dict[str, bytes] = {}
         self.revoked: set[str] = set()
         self.count = 0
-
-    def folder(self) -> str:
-        import tempfile  # noqa: PLC0415 - one folder an example
-
-        self.temporary = tempfile.TemporaryDirectory()
-        return self.temporary.name
 
     def fresh(self) -> bytes:
         self.count += 1
@@ -171,7 +167,7 @@ class KeyLife(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "table"):
             self.table.close()
-            self.temporary.cleanup()
+            self.folder.cleanup()
 
 
 TestKeyLife = KeyLife.TestCase

@@ -82,9 +82,13 @@ def test_a_transaction_is_all_or_nothing(database: Database) -> None:
 
 def test_a_locked_database_is_said_in_our_words(path: Path, database: Database) -> None:
     other = opened(path, ONE, busy_ms=0)
-    with database.transaction(), pytest.raises(StoreUnavailable, match=r"x\.db: database is locked"):
+
+    def write() -> None:
         with other.translated(), other.transaction():
-            pass
+            raise AssertionError
+
+    with database.transaction(), pytest.raises(StoreUnavailable, match=r"x\.db: database is locked"):
+        write()
     other.close()
 
 

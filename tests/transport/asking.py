@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+from aigate._native import Origin
 from aigate.domain import Outbound
 from aigate.transport import Transport, Upstream
-from aigate.transport.client import _native
 
 PATIENT_MS = 8_000
 DEADLINES_MS = (PATIENT_MS, PATIENT_MS, PATIENT_MS, PATIENT_MS)
 LIMIT = 1 << 20
 
 
-def post(transport: Transport, base_url: str, body: bytes = b"{}", deadlines_ms: tuple[int, int, int, int] = DEADLINES_MS) -> Upstream:
+def post(
+    transport: Transport, base_url: str, body: bytes = b"{}", deadlines_ms: tuple[int, int, int, int] = DEADLINES_MS
+) -> Upstream:
     """Send a request to an origin without headers of its own."""
     return send(transport, transport.origin(base_url, []), body, deadlines_ms)
 
 
 def send(
-    transport: Transport, origin: _native.Origin, body: bytes = b"{}", deadlines_ms: tuple[int, int, int, int] = DEADLINES_MS
+    transport: Transport, origin: Origin, body: bytes = b"{}", deadlines_ms: tuple[int, int, int, int] = DEADLINES_MS
 ) -> Upstream:
     return transport.open(origin, Outbound("/chat", body, (("content-type", "application/json"),)), deadlines_ms)
 
@@ -32,8 +35,7 @@ async def drained(upstream: Upstream) -> bytes:
     return b"".join(pieces)
 
 
-async def until(condition: object) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     """Let the loop turn until `condition()` holds; the test's timeout is the limit."""
-    assert callable(condition)
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - it may depend on other threads
         await asyncio.sleep(0.002)

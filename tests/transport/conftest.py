@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import pytest
 import uvloop
@@ -27,7 +28,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     wanted = inspect.signature(pyfuncitem.obj).parameters
     args = {name: value for name, value in pyfuncitem.funcargs.items() if name in wanted}
-    loop_factory = pyfuncitem.funcargs.get("loop_factory", uvloop.new_event_loop)
+    loop_factory: Any = pyfuncitem.funcargs.get("loop_factory", uvloop.new_event_loop)
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(pyfuncitem.obj(**args))
     return True

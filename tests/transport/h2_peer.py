@@ -54,7 +54,8 @@ class H2Server:
 
     def _take(self, event: Event) -> None:
         if isinstance(event, RequestReceived):
-            self._partial[event.stream_id] = (dict(event.headers), bytearray())
+            headers = {str(name): str(value) for name, value in event.headers}
+            self._partial[event.stream_id] = (headers, bytearray())
         elif isinstance(event, DataReceived):
             self._partial[event.stream_id][1].extend(event.data)
             self._conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)

@@ -82,7 +82,7 @@ class Wire:
 class Peer:
     """Listens while the `with` block runs; a connection is closed when the handler returns."""
 
-    def __init__(self, handler: Callable[[Wire], None], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, handler: Callable[[Wire], object], tls: ssl.SSLContext | None = None) -> None:
         self._handler = handler
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -115,7 +115,7 @@ class Peer:
             assert not thread.is_alive(), "a handler hangs"
         assert not self._failures, self._failures
 
-    def _start(self, work: Callable[..., None], *args: object) -> None:
+    def _start(self, work: Callable[..., object], *args: object) -> None:
         thread = threading.Thread(target=work, args=args, daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -145,6 +145,16 @@ class Peer:
         finally:
             self._open.discard(raw)
             sock.close()
+
+
+def in_turn(*handlers: Callable[[Wire], object]) -> Callable[[Wire], object]:
+    """Each connection has its own handler."""
+    left = iter(handlers)
+
+    def handler(wire: Wire) -> object:
+        return next(left)(wire)
+
+    return handler
 
 
 def always(*parts: bytes) -> Callable[[Wire], None]:

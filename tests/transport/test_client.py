@@ -26,7 +26,9 @@ async def test_asks_and_reads_the_answer(transport: Opener, loop_factory: Loop) 
     def handler(wire: Wire) -> None:
         while (request := wire.request()) is not None:
             seen.append(request)
-            wire.send(b"HTTP/1.1 201 Created\r\nX-Mixed: Case\r\nx-twice: 1\r\nx-twice: 2\r\ncontent-length: 5\r\n\r\nhello")
+            wire.send(
+                b"HTTP/1.1 201 Created\r\nX-Mixed: Case\r\nx-twice: 1\r\nx-twice: 2\r\ncontent-length: 5\r\n\r\nhello"
+            )
 
     with Peer(handler) as peer:
         async with transport() as client:
@@ -210,7 +212,7 @@ async def test_giving_up_closes_the_upstream_at_once(transport: Opener, how: str
 
 
 async def test_an_exchange_given_up_says_so(transport: Opener) -> None:
-    with Peer(lambda wire: wire.wait_closed() and None) as peer:
+    with Peer(Wire.wait_closed) as peer:
         async with transport() as client:
             upstream = post(client, peer.base_url)
             upstream.cancel()
@@ -289,7 +291,7 @@ async def test_refuses_an_origin_that_cannot_be(
     transport: Opener, base_url: str, headers: list[tuple[str, str]]
 ) -> None:
     async with transport() as client:
-        with pytest.raises(ValueError, match="base_url|header") as refused:
+        with pytest.raises(ValueError, match=r"base_url|header") as refused:
             client.origin(base_url, headers)
         assert "SECRET" not in str(refused.value)
 
@@ -319,9 +321,9 @@ async def test_belongs_to_the_thread_of_its_loop(transport: Opener) -> None:
     seen: list[RuntimeError] = []
 
     def use() -> None:
-        for look in (lambda: client.in_flight, lambda: upstream.sent):
+        for thing, name in ((client, "in_flight"), (upstream, "sent")):
             try:
-                look()
+                getattr(thing, name)
             except RuntimeError as error:
                 seen.append(error)
 

@@ -266,7 +266,9 @@ async def test_interim_answers_are_skipped(transport: Opener) -> None:
 
 
 async def test_redirects_are_not_followed(transport: Opener) -> None:
-    with Peer(always(b"HTTP/1.1 307 Elsewhere\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n")) as peer:
+    with Peer(
+        always(b"HTTP/1.1 307 Elsewhere\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n")
+    ) as peer:
         async with transport() as client:
             upstream = post(client, peer.base_url)
             assert await upstream.body(LIMIT) == b""

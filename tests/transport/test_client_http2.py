@@ -12,12 +12,12 @@ from tests.transport.asking import DEADLINES_MS, LIMIT, PATIENT_MS, drained, sen
 from tests.transport.certificates import ca_file, server
 from tests.transport.conftest import Opener
 from tests.transport.h2_peer import H2Request, H2Server, keep_answering
-from tests.transport.peer import Peer, Wire, keep_alive
+from tests.transport.peer import Peer, Wire, in_turn, keep_alive
 
 from aigate.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
 
 
-def h2_peer(handler: Callable[[Wire], None]) -> Peer:
+def h2_peer(handler: Callable[[Wire], object]) -> Peer:
     return Peer(handler, server(alpn=("h2",)))
 
 
@@ -235,8 +235,7 @@ async def test_what_a_parting_server_did_not_look_at_goes_elsewhere(transport: O
         http2.go_away(requests[0].stream)
         wire.wait_closed()
 
-    handlers = iter([answering_then_leaving, keep_answering])
-    with h2_peer(lambda wire: next(handlers)(wire)) as peer:
+    with h2_peer(in_turn(answering_then_leaving, keep_answering)) as peer:
         async with transport() as client:
             origin = client.origin(peer.tls_url, [], ca_file=ca_file())
             await send(client, origin, b"warm").body(LIMIT)
@@ -285,6 +284,26 @@ async def test_a_connection_that_breaks_takes_its_exchanges_along(transport: Ope
             assert "the connection broke before the answer began" in says[1]
 
 
+async def test_who_waits_while_the_only_connection_breaks_gets_the_next(transport: Opener) -> None:
+    def breaks(wire: Wire) -> None:
+        http2 = H2Server(wire, max_streams=2)
+        warm = http2.request()
+        assert warm is not None
+        http2.answer(warm)
+        http2.request()
+        http2.request()
+
+    with h2_peer(in_turn(breaks, keep_answering)) as peer:
+        async with transport(max_connections_per_origin=1) as client:
+            origin = client.origin(peer.tls_url, [], ca_file=ca_file())
+            await send(client, origin).body(LIMIT)
+            upstreams = [send(client, origin, b"%d" % number) for number in range(6)]
+            ends = await asyncio.gather(*(each.body(LIMIT) for each in upstreams), return_exceptions=True)
+            assert all(isinstance(end, UpstreamUnreachable) for end in ends[:2])
+            assert ends[2:] == [b"2", b"3", b"4", b"5"]
+        assert peer.accepted == 2
+
+
 async def test_a_connection_that_fell_silent_gets_no_new_exchange(transport: Opener) -> None:
     def silent(wire: Wire) -> None:
         http2 = H2Server(wire)
@@ -293,8 +312,7 @@ async def test_a_connection_that_fell_silent_gets_no_new_exchange(transport: Ope
         http2.answer(request)
         wire.wait_closed()
 
-    handlers = iter([silent, keep_answering])
-    with h2_peer(lambda wire: next(handlers)(wire)) as peer:
+    with h2_peer(in_turn(silent, keep_answering)) as peer:
         async with transport() as client:
             origin = client.origin(peer.tls_url, [], ca_file=ca_file())
             await send(client, origin).body(LIMIT)
@@ -375,7 +393,7 @@ async def test_what_is_not_http2_is_refused(transport: Opener) -> None:
     with h2_peer(handler) as peer:
         async with transport() as client:
             origin = client.origin(peer.tls_url, [], ca_file=ca_file())
-            with pytest.raises(UpstreamInvalid, match="HTTP/2 (FRAME_SIZE_ERROR|PROTOCOL_ERROR)"):
+            with pytest.raises(UpstreamInvalid, match=r"HTTP/2 (FRAME_SIZE_ERROR|PROTOCOL_ERROR)"):
                 await send(client, origin, b"", DEADLINES_MS).head()
             await until(lambda: client.open_connections == 0)
 

@@ -138,7 +138,7 @@ async def test_who_finds_no_connection_free_waits_in_order(transport: Opener) ->
 
 
 async def test_waiting_for_a_connection_has_the_connect_deadline(transport: Opener) -> None:
-    with Peer(lambda wire: wire.wait_closed() and None) as peer:
+    with Peer(Wire.wait_closed) as peer:
         async with transport(max_connections_per_origin=1) as client:
             origin = client.origin(peer.base_url, [])
             holder = send(client, origin)

@@ -68,7 +68,7 @@ async def test_a_server_without_tls_is_refused(transport: Opener) -> None:
 
 
 async def test_a_handshake_that_stalls_has_the_connect_deadline(transport: Opener) -> None:
-    with Peer(lambda wire: wire.wait_closed() and None) as peer:
+    with Peer(Wire.wait_closed) as peer:
         async with transport() as client:
             origin = client.origin(peer.tls_url, [], ca_file=ca_file())
             upstream = send(client, origin, b"", (80, PATIENT_MS, PATIENT_MS, PATIENT_MS))
@@ -114,7 +114,9 @@ async def test_a_stale_tls_connection_fails_no_request(transport: Opener) -> Non
         assert peer.accepted == 4
 
 
-@pytest.mark.parametrize("content", [None, "", "no certificate here", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+@pytest.mark.parametrize(
+    "content", [None, "", "no certificate here", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
 async def test_a_ca_file_that_does_not_hold_is_refused(transport: Opener, tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
@@ -122,7 +124,7 @@ async def test_a_ca_file_that_does_not_hold_is_refused(transport: Opener, tmp_pa
     async with transport() as client:
         with pytest.raises(ValueError, match=f"^ca_file {path}: "):
             client.origin("https://localhost/v1", [], ca_file=str(path))
-        with pytest.raises(ValueError, match="^ca_file: base_url is not https$"):
+        with pytest.raises(ValueError, match=r"^ca_file: base_url is not https$"):
             client.origin("http://localhost/v1", [], ca_file=str(path))
 
 

@@ -39,9 +39,7 @@ from aigate.transport import proxy_for
         ("http://a.example", {"HTTPS_PROXY": "http://p:1"}, None),
     ],
 )
-def test_the_environment_names_a_proxy(
-    url: str, environ: dict[str, str], proxy: tuple[str, str | None] | None
-) -> None:
+def test_the_environment_names_a_proxy(url: str, environ: dict[str, str], proxy: tuple[str, str | None] | None) -> None:
     assert proxy_for(url, environ) == proxy
 
 
@@ -83,9 +81,11 @@ def test_no_proxy_names_exceptions(no_proxy: str, url: str, direct: bool) -> Non
     assert (proxy_for(url, environ) is None) is direct
 
 
-@pytest.mark.parametrize("value", ["socks5://user:SECRET@p:1", "https://user:SECRET@p:1", "http://", "http://user:SECRET@p:x"])
+@pytest.mark.parametrize(
+    "value", ["socks5://user:SECRET@p:1", "https://user:SECRET@p:1", "http://", "http://user:SECRET@p:x"]
+)
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password(value: str) -> None:
-    with pytest.raises(ValueError, match="^HTTPS_PROXY") as refused:
+    with pytest.raises(ValueError, match=r"^HTTPS_PROXY") as refused:
         proxy_for("https://a.example", {"HTTPS_PROXY": value})
     assert "SECRET" not in str(refused.value)
 
@@ -196,16 +196,16 @@ async def test_a_tunnel_that_is_refused(transport: Opener, answer: bytes, says: 
 
 
 async def test_a_tunnel_that_stalls_has_the_connect_deadline(transport: Opener) -> None:
-    with Peer(lambda wire: wire.wait_closed() and None) as proxy:
+    with Peer(Wire.wait_closed) as proxy:
         async with transport({"ALL_PROXY": f"http://127.0.0.1:{proxy.port}"}) as client:
             origin = client.origin("https://model.example/v1", [], ca_file=ca_file())
             upstream = send(client, origin, b"", (60, PATIENT_MS, PATIENT_MS, PATIENT_MS))
-            with pytest.raises(UpstreamTimeout, match="^model.example:443: not connected within 60 ms$"):
+            with pytest.raises(UpstreamTimeout, match=r"^model.example:443: not connected within 60 ms$"):
                 await upstream.head()
             await until(lambda: client.open_connections == 0)
 
 
 async def test_a_proxy_nobody_runs(transport: Opener) -> None:
     async with transport({"ALL_PROXY": "http://127.0.0.1:9"}) as client:
-        with pytest.raises(UpstreamUnreachable, match="^connect to proxy 127.0.0.1:9: connection refused$"):
+        with pytest.raises(UpstreamUnreachable, match=r"^connect to proxy 127.0.0.1:9: connection refused$"):
             await post(client, "http://model.example/v1").head()

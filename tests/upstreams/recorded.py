@@ -1,4 +1,4 @@
-"""Exchanges recorded from real providers, one JSON file each under `recorded/<provider>/`.
+"""Exchanges recorded from real providers, one JSON file each under `recordings/<provider>/`.
 
 `client` is what the caller sends, `request` what the provider gets, `response` what it answered, `expect` what the
 caller must be able to read from it.
@@ -15,7 +15,7 @@ from typing import Any
 
 from .play import Play
 
-FOLDER = Path(__file__).parent / "recorded"
+FOLDER = Path(__file__).parent / "recordings"
 CHAT_PATH = "/chat/completions"
 
 

@@ -24,7 +24,7 @@ class StreamReader(Protocol):
     def has_content(self) -> bool:
         """Whether content has been among what was given."""
 
-    def facts(self, encoding: str) -> Answer:
+    def facts(self) -> Answer:
         """What is known of the answer so far (`data` is empty)."""
 
 
@@ -37,8 +37,8 @@ class Adapter(Protocol):
     def decode(self, body: bytes, encoding: str) -> Answer:
         """A whole answer. Raises UpstreamError for an error inside a success, UpstreamInvalid for anything else."""
 
-    def reader(self, request: Request) -> StreamReader:
-        """A reader for one streamed answer."""
+    def reader(self, request: Request, encoding: str) -> StreamReader:
+        """A reader for one streamed answer; `encoding` is for counting what the provider does not."""
 
     def failure(self, status: int, headers: list[tuple[str, str]], body: bytes) -> UpstreamError:
         """The provider's error response, understood."""

@@ -57,14 +57,14 @@ class Attempt:
         self._exchange.cancel()
         if self._reader is not None:
             self._tally.upstream_done()
-            self._note(self._reader.facts(self._target.encoding))
+            self._note(self._reader.facts())
 
     async def _opening(self) -> bytes:
         """The frames of a stream up to and with the first content."""
         status, headers = await self._exchange.head()
         if status != 200 or not _is_event_stream(headers):
             raise self._adapter.failure(status, headers, await self._exchange.body(MAX_ERROR_BYTES))
-        self._reader = reader = self._adapter.reader(self._request)
+        self._reader = reader = self._adapter.reader(self._request, self._target.encoding)
         held = []
         while not reader.has_content and (frames := await self._frames(reader)):
             held.append(frames)

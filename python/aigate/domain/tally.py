@@ -35,12 +35,13 @@ class Tally:
     """Facts of one request; see the module's words. All `*_ns` are readings of `now`, 0 = has not happened."""
 
     __slots__ = (
-        "_attempt_id",
         "_began_ns",
         "_content_ns",
         "_error",
         "_new_id",
         "_now",
+        "_owns_request_id",
+        "_receipt",
         "_succeeded",
         "_upstream_ns",
         "arrived_ns",
@@ -70,11 +71,17 @@ class Tally:
         self.principal = NOBODY
         self.request: Request | None = None
         self.attempt = 0
-        self._attempt_id = ""
+        self._owns_request_id = True
         self._forget()
+
+    def name(self, request_id: str) -> None:
+        """The caller has named the request itself."""
+        self.request_id = request_id
+        self._owns_request_id = False
 
     def _forget(self) -> None:
         """Nothing is known of the next attempt yet."""
+        self._receipt: Receipt | None = None
         self._began_ns = self._content_ns = self._upstream_ns = self.input_tokens = 0
         self._error: GatewayError | None = None
         self.target: Target | None = None
@@ -86,13 +93,18 @@ class Tally:
 
     def open(self, target: Target, input_tokens: int) -> Receipt:
         """A new attempt starts; `input_tokens` is our own count of the prompt. Gives the intent."""
-        self._forget()
         self.attempt += 1
+        attempt_id = self.request_id if self.attempt == 1 and self._owns_request_id else self._new_id()
+        self._forget()
         self.target = target
         self.input_tokens = input_tokens
-        self._attempt_id = self._new_id()
         self._began_ns = self._now()
-        return self._receipt("intent")
+        receipt = self._receipt = self._blank("intent", attempt_id)
+        receipt.attempt = self.attempt
+        receipt.provider = target.provider.name
+        receipt.model = target.model
+        self._put_usage(receipt, Usage(input_tokens, counted=True))
+        return receipt
 
     def content(self) -> None:
         """The first content is about to be handed on."""
@@ -114,7 +126,17 @@ class Tally:
     def close(self) -> Receipt:
         """The attempt, or the request before any attempt, is over. Gives its outcome, or the refusal."""
         self.closed = True
-        return self._receipt("refusal" if self.target is None else "outcome")
+        receipt = self._receipt
+        if receipt is None:
+            receipt = self._blank("refusal", self._new_id())
+        else:
+            receipt.kind = "outcome"
+            receipt.served_model = self.served_model
+            receipt.raw_usage = self.raw_usage
+            if self.usage is not None:
+                self._put_usage(receipt, self.usage)
+        self._put_end(receipt)
+        return receipt
 
     # --- what can be asked ---
 
@@ -127,48 +149,34 @@ class Tally:
         """Whether content has been handed on."""
         return self._content_ns != 0
 
-    # --- drawing a receipt: one constructor call, because there are two on every request's path ---
+    # --- drawing receipts: one object an attempt, as there are two writings of it on every request's path ---
 
-    def _receipt(self, kind: Kind) -> Receipt:
-        who, request, target = self.principal, self.request, self.target
-        usage = self.usage or Usage(fresh=self.input_tokens, counted=True)
-        price = target.price if target is not None else None
-        receipt = Receipt(
-            kind=kind,
-            id=self._attempt_id or self._new_id(),
-            request_id=self.request_id,
-            time_ms=self.time_ms,
-            key=who.key,
-            org=who.org,
-            team=who.team,
-            service=who.service,
-            user=who.user or (request.user if request is not None else ""),
-            provider=target.provider.name if target is not None else "",
-            model=target.model if target is not None else "",
-            served_model=self.served_model,
-            attempt=self.attempt,
-            input_tokens=usage.fresh + usage.cache_read + usage.cache_write,
-            cached_read_tokens=usage.cache_read,
-            cache_write_tokens=usage.cache_write,
-            output_tokens=usage.output,
-            reasoning_tokens=usage.reasoning,
-            audio_input_tokens=usage.audio_input,
-            audio_output_tokens=usage.audio_output,
-            usage_source="" if target is None else "counted" if usage.counted else "provider",
-            raw_usage=self.raw_usage,
-            cost_nano_usd=price.cost(usage) if price is not None else 0,
-            price_version=price.version if price is not None else "",
-            policy=self.policy,
-            trace_id=self.trace_id,
-        )
+    def _blank(self, kind: Kind, receipt_id: str) -> Receipt:
+        who, request = self.principal, self.request
+        receipt = Receipt(kind, receipt_id, self.request_id, self.time_ms, who.key, who.org, who.team, who.service)
+        receipt.user = who.user
+        receipt.policy = self.policy
+        receipt.trace_id = self.trace_id
         if request is not None:
+            receipt.user = who.user or request.user
+            receipt.tags = request.tags
             receipt.route = request.model
             receipt.dialect = request.dialect
             receipt.stream = request.stream
-            receipt.tags = request.tags
-        if kind != "intent":
-            self._put_end(receipt)
         return receipt
+
+    def _put_usage(self, receipt: Receipt, usage: Usage) -> None:
+        receipt.input_tokens = usage.fresh + usage.cache_read + usage.cache_write
+        receipt.cached_read_tokens = usage.cache_read
+        receipt.cache_write_tokens = usage.cache_write
+        receipt.output_tokens = usage.output
+        receipt.reasoning_tokens = usage.reasoning
+        receipt.audio_input_tokens = usage.audio_input
+        receipt.audio_output_tokens = usage.audio_output
+        receipt.usage_source = "counted" if usage.counted else "provider"
+        if self.target is not None and (price := self.target.price) is not None:
+            receipt.cost_nano_usd = price.cost(usage)
+            receipt.price_version = price.version
 
     def _put_end(self, receipt: Receipt) -> None:
         ended = self._now()

@@ -152,7 +152,7 @@ class Front:
         tally.policy = snapshot.hash
         head = read_head(scope)
         if head.request_id:
-            tally.request_id = head.request_id
+            tally.name(head.request_id)
         path: str = scope["path"]
         if path == CHAT_PATH:
             _require_method(scope, "POST")

@@ -63,7 +63,7 @@ class Reply:
             await self.end(chat.stream_error(error))
             return
         content_type, body = _JSON, b""
-        if isinstance(error, UpstreamError) and error.status == error.upstream_status:
+        if isinstance(error, UpstreamError) and 400 <= error.upstream_status < 500:
             content_type, body = (b"content-type", error.content_type.encode("latin-1", "replace")), error.body
         headers = self._headers(content_type if body else _JSON)
         headers.append((b"x-aigate-error-source", error.source.encode()))

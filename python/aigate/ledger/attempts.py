@@ -23,18 +23,24 @@ _INTENT_HEAD = b'{"kind":"intent","id":"'
 _OUTCOME_HEAD = b'{"kind":"outcome","id":"'
 
 
-class Entry(NamedTuple):
-    """A finished receipt and its JSON line, as the worker wrote it."""
-
-    receipt: Receipt
-    line: bytes
-
-
 class Unreadable(NamedTuple):
     """A record that is whole and still not a receipt."""
 
     body: bytes
     reason: str
+
+
+class Finished(NamedTuple):
+    """What came out of folding: columns rather than pairs, because that is how sinks and views take them.
+
+    Attributes:
+        receipts: finished ones, in their order; lines: their JSON, as the worker wrote it.
+        unreadable: records to set aside.
+    """
+
+    receipts: list[Receipt]
+    lines: list[bytes]
+    unreadable: list[Unreadable]
 
 
 class _Named(msgspec.Struct):
@@ -58,35 +64,35 @@ class OpenAttempts:
         """What is open, to be set aside."""
         return list(self._open.values())
 
-    def fold(self, records: Iterable[Record]) -> tuple[list[Entry], list[Unreadable]]:
+    def fold(self, records: Iterable[Record]) -> Finished:
         """The receipts that these records finish, in their order."""
-        finished: list[Entry] = []
-        unreadable: list[Unreadable] = []
+        finished = Finished([], [], [])
+        receipts, lines = finished.receipts, finished.lines
         for kind, body in records:
             try:
                 if kind == INTENT:
                     self._open[self._id_of(body, _INTENT_HEAD)] = body
                     continue
-                finished.append(Entry(self._decode(body), body))
+                receipts.append(self._decode(body))
+                lines.append(body)
                 if kind == OUTCOME:
                     self._open.pop(self._id_of(body, _OUTCOME_HEAD), None)
             except msgspec.DecodeError as error:
-                unreadable.append(Unreadable(body, f"{type(error).__name__} at {_place(error)}"))
-        return finished, unreadable
+                finished.unreadable.append(_unreadable(body, error))
+        return finished
 
-    def abandon(self) -> tuple[list[Entry], list[Unreadable]]:
+    def abandon(self) -> Finished:
         """The writer is dead and has been read to its end: what is open will never be closed by it.
 
         The tokens and the cost are the intent's own: what was counted of the prompt, and the price of that. The caller
         may have been answered or not, and the provider may bill more; `unfinished` says that nobody here can know.
         """
-        finished: list[Entry] = []
-        unreadable: list[Unreadable] = []
+        finished = Finished([], [], [])
         for body in self._open.values():
             try:
                 receipt = self._decode(body)
             except msgspec.DecodeError as error:
-                unreadable.append(Unreadable(body, f"{type(error).__name__} at {_place(error)}"))
+                finished.unreadable.append(_unreadable(body, error))
                 continue
             receipt.kind = "outcome"
             receipt.outcome = "unfinished"
@@ -94,18 +100,19 @@ class OpenAttempts:
             receipt.error_source = "gateway"
             receipt.usage_source = "counted"
             receipt.output_tokens = 0
-            finished.append(Entry(receipt, msgspec.json.encode(receipt)))
+            finished.receipts.append(receipt)
+            finished.lines.append(msgspec.json.encode(receipt))
         self._open.clear()
-        return finished, unreadable
+        return finished
 
-    def _id_of(self, body: bytes, head: bytes) -> str:
+    def _id_of(self, body: bytes, head: bytes) -> bytes:
         """The id, from where our own encoder puts it; by a decoder when the record was written by another version."""
         if body.startswith(head):
-            return body[len(head) : len(head) + _ID_CHARS].decode("ascii", "replace")
-        return self._name(body).id
+            return body[len(head) : len(head) + _ID_CHARS]
+        return self._name(body).id.encode()
 
 
-def _place(error: msgspec.DecodeError) -> str:
-    """Where in the record, without quoting what stands there."""
-    text = str(error)
-    return text.rpartition("`")[0].rpartition("`")[2] or "a byte that is not JSON"
+def _unreadable(body: bytes, error: msgspec.DecodeError) -> Unreadable:
+    """With the place in the record, and without what stands there."""
+    path = str(error).rpartition("`")[0].rpartition("`")[2]
+    return Unreadable(body, f"{type(error).__name__} at {path or 'a byte that is not JSON'}")

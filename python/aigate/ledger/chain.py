@@ -54,6 +54,7 @@ class SegmentChain:
         self._retired: list[Segment] = []
         self._debts: deque[_Debt] = deque()
         self._finished = False
+        self._reason = "no segment is open"
         self.stuck = False
         self.lock = threading.Lock()
         self.unsynced_bytes = 0
@@ -69,8 +70,8 @@ class SegmentChain:
             segment = self._make_room(len(record), self._hard_end if into_reserve else self._soft_end)
         try:
             segment.put(record)
-        except OSError:
-            self._lose(segment)
+        except OSError as error:
+            self._lose(segment, error)
             raise
         self.records += 1
         self.bytes += len(record)
@@ -84,17 +85,18 @@ class SegmentChain:
             try:
                 self._current = self._next_segment()
                 self._retired.append(full)
-            except OSError:
-                self._begin_to_be_stuck()
+            except OSError as error:
+                self._get_stuck(error)
         segment = self._current
         if segment is None or segment.end + size > room:
-            raise OSError(errno.ENOSPC, "there is no room for another segment" if full else "no segment is open")
+            raise OSError(errno.ENOSPC, self._reason)
         return segment
 
-    def _begin_to_be_stuck(self) -> None:
+    def _get_stuck(self, error: OSError) -> None:
         """From now on only `pay` asks the disk for another segment, so that a full one costs the path nothing."""
         self.stuck = True
         self.write_errors += 1
+        self._reason = error.strerror or type(error).__name__
 
     def _next_segment(self, debt: _Debt | None = None) -> Segment:
         segment, self._spare = self._spare or self._allocate(), None
@@ -124,18 +126,18 @@ class SegmentChain:
 
     # --- when the disk fails ---
 
-    def _lose(self, segment: Segment) -> None:
+    def _lose(self, segment: Segment, error: OSError) -> None:
         """A write failed: what is behind `end` is unknown, so the segment ends there and another one goes on."""
-        self.write_errors += 1
-        self.stuck = True
+        self._get_stuck(error)
         self._debts.append(_Debt(segment.seq, segment.end, []))
         self._retired.append(segment)
         self._current = None
 
-    def _give_up(self, segment: Segment) -> None:
+    def _give_up(self, segment: Segment, error: OSError) -> None:
         """A sync failed: the disk may have dropped what it had not confirmed, and would not say so a second time."""
         self.sync_errors += 1
         self.stuck = True
+        self._reason = error.strerror or type(error).__name__
         self._debts.append(_Debt(segment.seq, segment.synced, segment.unsynced))
         if segment is self._current:
             self._current = None
@@ -203,10 +205,10 @@ class SegmentChain:
         try:
             if end > segment.synced:
                 segment.sync()
-        except OSError:
+        except OSError as error:
             with self.lock:
                 segment.unsynced[:0] = records
-                self._give_up(segment)
+                self._give_up(segment, error)
             return False
         with self.lock:
             self.unsynced_bytes -= end - segment.synced

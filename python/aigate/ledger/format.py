@@ -48,7 +48,8 @@ class SegmentHeader(msgspec.Struct, frozen=True, gc=False):
         seq: 1, 2, … within the incarnation.
         replaces: seq of a segment that the disk failed; its bytes from `replaces_from` on do not count. 0 = none.
         rewritten: how many of them open this segment again, so that a reader which had got past that point goes on as
-            far into this one.
+            far into this one. 0 = a write failed, and the segment before that may still be confirmed, or be replaced a
+            second time; otherwise this is the last word on it.
     """
 
     worker: int

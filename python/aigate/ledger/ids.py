@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 NANOS_PER_MILLI = 1_000_000
-COUNTER_END = 0x1000
+COUNTER_END = 0xFFF
 POOL = 512
 RANDOM_BYTES = 8
+
+_COUNTER: Final = tuple(f"{count:03x}-8" for count in range(COUNTER_END + 1))
 
 
 class IdSource:
@@ -30,6 +32,7 @@ class IdSource:
         self._time_ns = time_ns
         self._entropy = entropy
         self._ms = -1
+        self._next_ms_ns = 0
         self._counter = 0
         self._prefix = ""
         self._tails: Iterator[str] = iter(())
@@ -38,27 +41,25 @@ class IdSource:
 
     def uuid7(self) -> str:
         """The next id, 36 characters."""
-        ms = self._time_ns() // NANOS_PER_MILLI
-        if ms > self._ms:
-            self._enter(ms)
-        else:
+        now_ns = self._time_ns()
+        if now_ns < self._next_ms_ns and self._counter < COUNTER_END:
             self._counter += 1
-            if self._counter >= COUNTER_END:
-                self._enter(self._ms + 1)
+        else:
+            self._enter(max(now_ns // NANOS_PER_MILLI, self._ms + 1))
         # A list iterator hands out each tail once, whichever thread asks.
-        tail = next(self._tails, None) or self._refill()
-        return f"{self._prefix}{self._counter:03x}-{tail}"
+        return f"{self._prefix}{_COUNTER[self._counter]}{next(self._tails, '') or self._refill()}"
 
     def _enter(self, ms: int) -> None:
         stamp = f"{ms:012x}"
         self._prefix = f"{stamp[:8]}-{stamp[8:]}-7"
         self._ms = ms
+        self._next_ms_ns = (ms + 1) * NANOS_PER_MILLI
         self._counter = 0
 
     def _refill(self) -> str:
         digits = self._entropy(POOL * RANDOM_BYTES).hex()
         width = RANDOM_BYTES * 2
-        tails = iter([f"8{digits[at : at + 3]}-{digits[at + 3 : at + 15]}" for at in range(0, len(digits), width)])
+        tails = iter([f"{digits[at : at + 3]}-{digits[at + 3 : at + 15]}" for at in range(0, len(digits), width)])
         self._tails = tails
         return next(tails)
 

@@ -17,7 +17,7 @@ import msgspec
 from aigate.domain import Receipt
 from aigate.store import Inserted
 
-from .attempts import Entry, OpenAttempts, Unreadable
+from .attempts import Finished, OpenAttempts, Unreadable
 from .checkpoint import Checkpoint, Mark, load_checkpoint, save_checkpoint
 from .format import SPOOL_FOLDER, is_folder_name
 from .heartbeat import Heartbeat
@@ -100,8 +100,7 @@ class Shipper:
         self._views = views
         self._writers: dict[str, _Writer] = {}
         self._marks = load_checkpoint(self._spool).writers
-        self._gathered: list[Entry] = []
-        self._unreadable: list[Unreadable] = []
+        self._gathered = Finished([], [], [])
         self._unsaved = False
         self._shipped = Shipped()
 
@@ -119,7 +118,7 @@ class Shipper:
                 at_end = self._gather(writer) and at_end
             except OSError as error:
                 broken = error  # the others' receipts do not wait for it
-            if len(self._gathered) >= BATCH:
+            if len(self._gathered.receipts) >= BATCH:
                 self._deliver()
         self._deliver()
         if broken is not None:
@@ -138,7 +137,7 @@ class Shipper:
 
     def save(self) -> None:
         """Write the checkpoint and delete what it makes superfluous. Raises StoreUnavailable, OSError."""
-        if self._gathered or self._unreadable:
+        if self._gathered.receipts or self._gathered.unreadable:
             return
         self._sink.harden()
         marks = {
@@ -169,9 +168,9 @@ class Shipper:
         tail = writer.tail
         skipped = tail.skipped_bytes, tail.skipped_stretches
         records, at_end = tail.read(PASS_BYTES)
-        self._keep(*writer.attempts.fold(records))
+        self._keep(writer.attempts.fold(records))
         if tail.finished:
-            self._keep(*writer.attempts.abandon())
+            self._keep(writer.attempts.abandon())
         self._unsaved = self._unsaved or bool(records) or tail.finished
         self._count(
             skipped_bytes=tail.skipped_bytes - skipped[0], skipped_stretches=tail.skipped_stretches - skipped[1]
@@ -194,34 +193,37 @@ class Shipper:
                 continue  # not quite begun
             self._writers[name] = _Writer(tail, OpenAttempts(mark.intents))
 
-    def _keep(self, entries: list[Entry], unreadable: list[Unreadable]) -> None:
-        self._gathered += entries
-        self._unreadable += unreadable
+    def _keep(self, more: Finished) -> None:
+        self._gathered.receipts.extend(more.receipts)
+        self._gathered.lines.extend(more.lines)
+        self._gathered.unreadable.extend(more.unreadable)
 
     # --- delivering ---
 
     def _deliver(self) -> None:
-        if self._gathered:
-            inserted = self._sink.insert([entry.receipt for entry in self._gathered])
-            entries, self._gathered = self._gathered, []
-            self._show(entries, inserted)
-        if self._unreadable:
-            _set_aside(self._data / DEAD_LETTERS_FILE, self._unreadable)
-            self._count(dead_letters=len(self._unreadable))
-            self._unreadable = []
+        receipts, lines, unreadable = self._gathered
+        if receipts:
+            inserted = self._sink.insert(receipts)
+            self._gathered = Finished([], [], unreadable)
+            unreadable += self._show(receipts, lines, inserted)
+        if unreadable:
+            _set_aside(self._data / DEAD_LETTERS_FILE, unreadable)
+            self._count(dead_letters=len(unreadable))
+            unreadable.clear()
 
-    def _show(self, entries: list[Entry], inserted: Inserted) -> None:
+    def _show(self, receipts: list[Receipt], lines: list[bytes], inserted: Inserted) -> list[Unreadable]:
+        """Give the views what the sink took, and give back what it rejected."""
         self._count(
             receipts=len(inserted.new),
             unfinished=sum(receipt.outcome == "unfinished" for receipt in inserted.new),
         )
         self._views.observe(inserted.new)
-        if len(inserted.new) == len(entries):
-            self._views.log([entry.line for entry in entries])
-            return
-        lines = {id(entry.receipt): entry.line for entry in entries}
-        self._unreadable += [Unreadable(lines[id(bad.receipt)], bad.reason) for bad in inserted.rejected]
-        self._views.log([lines[id(receipt)] for receipt in (*inserted.new, *inserted.replaced)])
+        if len(inserted.new) == len(receipts):
+            self._views.log(lines)
+            return []
+        line_of = {id(receipt): line for receipt, line in zip(receipts, lines, strict=True)}
+        self._views.log([line_of[id(receipt)] for receipt in (*inserted.new, *inserted.replaced)])
+        return [Unreadable(line_of[id(bad.receipt)], bad.reason) for bad in inserted.rejected]
 
     def _count(self, **more: int) -> None:
         if any(more.values()):

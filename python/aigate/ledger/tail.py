@@ -33,6 +33,7 @@ class FolderTail:
         self._positions = dict(positions)
         self._readers: dict[int, SegmentReader] = {}
         self._stops: dict[int, int] = {}
+        self._given_up: set[int] = set()
         self._done: set[int] = set()
         self._alive_fd = os.open(folder / ALIVE_FILE, os.O_RDWR | os.O_CLOEXEC)
         self.alive = True
@@ -63,9 +64,9 @@ class FolderTail:
     def _read_segment(self, seq: int, budget: int, *, rolled: bool) -> tuple[list[Record], bool]:
         reader = self._readers[seq]
         stop = self._stops.get(seq)
-        # A segment that was rolled and is not sealed may still be written again from its last synced byte on. Its
-        # records count, but what looks like damage at its end is not judged yet.
-        final = not self.alive or (rolled and (stop is not None or reader.is_sealed()))
+        # A segment that was rolled and is neither sealed nor given up may still be written again from its last synced
+        # byte on. Its records count, but it is not done with: how much of it was read must be known then.
+        final = not self.alive or seq in self._given_up or (rolled and reader.is_sealed())
         before = reader.skipped_bytes, reader.skipped_stretches
         records, at_end = reader.read(budget, stop=stop, final=final)
         self._positions[seq] = reader.offset
@@ -100,6 +101,8 @@ class FolderTail:
             return
         old, start = header.replaces, header.replaces_from
         self._stops[old] = min(start, self._stops.get(old, start))
+        if header.rewritten:
+            self._given_up.add(old)
         if seq not in self._positions:
             past = max(self._positions.get(old, HEADER_SIZE) - start, 0)
             had = min(past, header.rewritten)
@@ -129,6 +132,7 @@ class FolderTail:
             self._positions.pop(seq)
             self._stops.pop(seq, None)
             self._done.discard(seq)
+            self._given_up.discard(seq)
 
     def delete_folder(self) -> None:
         """Delete a finished folder; its lock goes last, so that half of it is never taken for a new one."""

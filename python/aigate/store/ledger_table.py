@@ -98,16 +98,14 @@ class LedgerTable:
         with self._database.transaction() as connection:
             for receipt in receipts:
                 try:
-                    row = _row(receipt)
-                    found = connection.execute("SELECT outcome FROM ledger WHERE id = ?", row[:1]).fetchone()
-                    if found is None:
-                        connection.execute(_PUT, row)
-                        new.append(receipt)
-                    elif found == ("unfinished",) and receipt.outcome != "unfinished":
-                        connection.execute(_REPLACE, row)
-                        replaced.append(receipt)
+                    had = _insert_one(connection, receipt)
                 except _POISON as error:
                     rejected.append(Rejected(receipt, type(error).__name__))
+                    continue
+                if had is None:
+                    new.append(receipt)
+                elif had == "unfinished" != receipt.outcome:
+                    replaced.append(receipt)
         return Inserted(new, replaced, rejected)
 
     def read(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
@@ -121,6 +119,19 @@ class LedgerTable:
     def close(self) -> None:
         """Let go of the files."""
         self._database.close()
+
+
+def _insert_one(connection: sqlite3.Connection, receipt: Receipt) -> str | None:
+    """Insert or replace, whatever is due; the outcome that the row had before, None when there was none."""
+    row = _row(receipt)
+    found = connection.execute("SELECT outcome FROM ledger WHERE id = ?", row[:1]).fetchone()
+    if found is None:
+        connection.execute(_PUT, row)
+        return None
+    had: str = found[0]
+    if had == "unfinished" != receipt.outcome:
+        connection.execute(_REPLACE, row)
+    return had
 
 
 def _row(receipt: Receipt) -> list[_Cell]:

@@ -1,107 +1,67 @@
-"""Counters and histograms, and their text in Prometheus' exposition format 0.0.4.
+"""Prometheus' exposition format 0.0.4: families of counters, gauges and histograms as text.
 
-Own code because the usual client keeps a lock and an object a series and costs more a receipt than the row in the
-database. Owns numbers and text; which numbers there are is said in `metrics`. Invariant: integers stay integers, so a
-cost counter is exact to the nano-dollar.
+Own code because the usual client keeps a lock and an object a series, and costs more a receipt than the row in the
+database. Owns the format; which numbers there are is said in `metrics`. Invariant: integers stay integers, so a cost
+counter is exact to the nano-dollar.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-Labels = tuple[str, ...]
+Labels = Sequence[str]
 """Label values, in the order of the family's label names."""
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 
-def family(name: str, kind: str, text: str) -> Iterator[str]:
-    """The two lines above a family's samples; `text` is its help."""
-    yield f"# HELP {name} {text.translate(_HELP_ESCAPES)}\n"
-    yield f"# TYPE {name} {kind}\n"
+class Buckets:
+    """The counts of one histogram. Not locked.
 
+    Attributes:
+        bounds: upper bounds, growing; counts: of values up to each and above the last; total: sum of the values.
+    """
 
-def sample(name: str, names: Sequence[str], values: Labels, value: float) -> str:
-    """One line."""
-    pairs = ",".join(f'{label}="{text.translate(_ESCAPES)}"' for label, text in zip(names, values, strict=True))
-    return f"{name}{{{pairs}}} {value}\n" if pairs else f"{name} {value}\n"
+    __slots__ = ("bounds", "counts", "total")
 
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
 
-def gauge(name: str, text: str, names: Sequence[str], samples: Iterable[tuple[Labels, float]]) -> Iterator[str]:
-    """A whole family of gauges."""
-    yield from family(name, "gauge", text)
-    yield from (sample(name, names, labels, value) for labels, value in samples)
+    def observe(self, value: float) -> None:
+        """Count a value; one that equals a bound is in that bound's bucket."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
 
 
 def counter(name: str, text: str, names: Sequence[str], samples: Iterable[tuple[Labels, int]]) -> Iterator[str]:
-    """A whole family of counters that are kept elsewhere."""
-    yield from family(name, "counter", text)
-    yield from (sample(name, names, labels, value) for labels, value in samples)
+    """A family of counters; `text` is its help, `names` its labels."""
+    yield from _head(name, "counter", text)
+    yield from (_sample(name, names, labels, value) for labels, value in samples)
 
 
-class Counter:
-    """A family of counters. Not locked."""
-
-    __slots__ = ("_name", "_names", "_text", "_values")
-
-    def __init__(self, name: str, text: str, names: Sequence[str] = ()) -> None:
-        self._name = name
-        self._text = text
-        self._names = tuple(names)
-        self._values: dict[Labels, int] = {}
-
-    def add(self, labels: Labels, amount: int = 1) -> None:
-        """Count."""
-        self._values[labels] = self._values.get(labels, 0) + amount
-
-    @property
-    def values(self) -> Mapping[Labels, int]:
-        """What was counted, by label values."""
-        return self._values
-
-    def render(self) -> Iterator[str]:
-        """The family's lines."""
-        return counter(self._name, self._text, self._names, self._values.items())
+def gauge(name: str, text: str, names: Sequence[str], samples: Iterable[tuple[Labels, float]]) -> Iterator[str]:
+    """A family of gauges."""
+    yield from _head(name, "gauge", text)
+    yield from (_sample(name, names, labels, value) for labels, value in samples)
 
 
-class Histogram:
-    """A family of histograms with the same bounds. Not locked."""
-
-    __slots__ = ("_bounds", "_counts", "_name", "_names", "_sums", "_text")
-
-    def __init__(self, name: str, text: str, names: Sequence[str], bounds: Sequence[float]) -> None:
-        self._name = name
-        self._text = text
-        self._names = tuple(names)
-        self._bounds = tuple(bounds)
-        self._counts: dict[Labels, list[int]] = {}
-        self._sums: dict[Labels, float] = {}
-
-    def observe(self, labels: Labels, value: float) -> None:
-        """Put a value into its bucket; one that equals a bound is below it, as Prometheus' `le` says."""
-        counts = self._counts.get(labels)
-        if counts is None:
-            counts = self._counts[labels] = [0] * (len(self._bounds) + 1)
-            self._sums[labels] = 0.0
-        counts[bisect_left(self._bounds, value)] += 1
-        self._sums[labels] += value
-
-    def render(self) -> Iterator[str]:
-        """The family's lines."""
-        yield from family(self._name, "histogram", self._text)
-        bucket_names = (*self._names, "le")
-        bounds = (*(str(bound) for bound in self._bounds), "+Inf")
-        for labels, counts in self._counts.items():
-            total = 0
-            for bound, count in zip(bounds, counts, strict=True):
-                total += count
-                yield sample(f"{self._name}_bucket", bucket_names, (*labels, bound), total)
-            yield sample(f"{self._name}_sum", self._names, labels, self._sums[labels])
-            yield sample(f"{self._name}_count", self._names, labels, total)
+def histogram(name: str, text: str, names: Sequence[str], samples: Iterable[tuple[Labels, Buckets]]) -> Iterator[str]:
+    """A family of histograms."""
+    yield from _head(name, "histogram", text)
+    bucket_names = (*names, "le")
+    for labels, buckets in samples:
+        bounds = (*map(str, buckets.bounds), "+Inf")
+        for bound, count in zip(bounds, accumulate(buckets.counts), strict=True):
+            yield _sample(f"{name}_bucket", bucket_names, (*labels, bound), count)
+        yield _sample(f"{name}_sum", names, labels, buckets.total)
+        yield _sample(f"{name}_count", names, labels, sum(buckets.counts))
 
 
 def geometric(first: float, last: float, ratio: float) -> tuple[float, ...]:
@@ -110,3 +70,13 @@ def geometric(first: float, last: float, ratio: float) -> tuple[float, ...]:
     while bounds[-1] < last:
         bounds.append(float(f"{first * ratio ** len(bounds):.3g}"))
     return tuple(bounds)
+
+
+def _head(name: str, kind: str, text: str) -> Iterator[str]:
+    yield f"# HELP {name} {text.translate(_HELP_ESCAPES)}\n"
+    yield f"# TYPE {name} {kind}\n"
+
+
+def _sample(name: str, names: Sequence[str], values: Labels, value: float) -> str:
+    pairs = ",".join(f'{label}="{text.translate(_ESCAPES)}"' for label, text in zip(names, values, strict=True))
+    return f"{name}{{{pairs}}} {value}\n" if pairs else f"{name} {value}\n"

@@ -1,19 +1,22 @@
-"""What `/metrics` shows: sums over the same receipts that are the ledger's rows, and the state of the fleet.
+"""What `/metrics` shows: sums over the same receipts that are the ledger's rows.
 
-Owns the names of metrics and the bounds of their labels. Invariant: a label's value is a name of the policy, a code of
-ours, or `other`; nothing that a caller writes can make a new series.
+Owns the names of metrics and the bounds of their labels; the state of the fleet is written in `fleet_metrics`.
+Invariant: a label's value is a name of the policy, a code of ours, or `other`; nothing that a caller writes can make a
+new series.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Self
 
 import msgspec
 
-from aigate.domain import Receipt
+from aigate.domain import Receipt, Snapshot
 
-from .exposition import Counter, Histogram, counter, gauge, geometric
+from .exposition import Buckets, counter, gauge, geometric, histogram
+from .fleet_metrics import ledger_metrics, worker_metrics
 from .fleet_view import FleetView
 
 OTHER = "other"
@@ -25,6 +28,8 @@ TTFT_BOUNDS = (*(round(step * 10.0**power, 6) for power in (-2, -1, 0) for step 
 LATENCY_BOUNDS = (*TTFT_BOUNDS, 120.0, 300.0, 600.0)
 OVERHEAD_BOUNDS = geometric(50e-6, 1.0, 1.25)
 """A quarter apart, so that any percentile read off them is at most that far from the truth."""
+
+_TARGET = ("provider", "model")
 
 
 class KnownNames(msgspec.Struct, frozen=True):
@@ -40,6 +45,63 @@ class KnownNames(msgspec.Struct, frozen=True):
     models: frozenset[str] = frozenset()
     teams: int = 0
 
+    @classmethod
+    def of(cls, policy: Snapshot, teams: int = 0) -> Self:
+        """The names of a policy, those that may be called without being listed included."""
+        targets = [target for route in policy.models.values() for target in route.targets]
+        targets += [*policy.direct.values(), *policy.known.values()]
+        return cls(
+            routes=frozenset((*policy.models, *policy.direct, *policy.known)),
+            providers=frozenset(policy.providers),
+            models=frozenset(target.model for target in targets),
+            teams=teams,
+        )
+
+
+class _TargetSums:
+    """Everything that is summed by target."""
+
+    __slots__ = ("cache_write", "cached_read", "cost", "input", "latency", "output", "retries", "ttft")
+
+    def __init__(self) -> None:
+        self.retries = self.input = self.cached_read = self.cache_write = self.output = self.cost = 0
+        self.ttft = Buckets(TTFT_BOUNDS)
+        self.latency = Buckets(LATENCY_BOUNDS)
+
+    def add(self, receipt: Receipt) -> None:
+        """One attempt."""
+        read, write = receipt.cached_read_tokens, receipt.cache_write_tokens
+        self.retries += receipt.attempt > 1
+        self.input += receipt.input_tokens - read - write
+        self.cached_read += read
+        self.cache_write += write
+        self.output += receipt.output_tokens
+        self.cost += receipt.cost_nano_usd
+        if receipt.ttft_ms:
+            self.ttft.observe(receipt.ttft_ms / MILLIS_PER_SECOND)
+        if receipt.latency_ms:
+            self.latency.observe(receipt.latency_ms / MILLIS_PER_SECOND)
+
+    def tokens(self) -> Iterator[tuple[str, int]]:
+        """By kind; the kinds do not overlap."""
+        yield from (("input", self.input), ("output", self.output))
+        yield from (("cached_read", self.cached_read), ("cache_write", self.cache_write))
+
+
+class _TeamSums:
+    """Everything that is summed by team."""
+
+    __slots__ = ("cost", "rows", "tokens")
+
+    def __init__(self) -> None:
+        self.rows = self.tokens = self.cost = 0
+
+    def add(self, receipt: Receipt) -> None:
+        """One row."""
+        self.rows += 1
+        self.tokens += receipt.input_tokens + receipt.output_tokens
+        self.cost += receipt.cost_nano_usd
+
 
 class Metrics:
     """All metrics of a gateway. Receipts come from one thread, scrapes from another."""
@@ -48,27 +110,11 @@ class Metrics:
         self._version = version
         self._names = names or KnownNames()
         self._lock = threading.Lock()
-        self._seen_teams: set[str] = set()
-        target = ("provider", "model")
-        self._requests = Counter(
-            "aigate_requests_total",
-            "Ledger rows: one an attempt at a provider, one a refusal. Requests are these less aigate_retries_total.",
-            ("route", *target, "outcome", "status"),
-        )
-        self._retries = Counter("aigate_retries_total", "Attempts after the first one of a request.", target)
-        self._tokens = Counter(
-            "aigate_tokens_total", "Tokens; `input` is what no cache had, so the kinds add up.", (*target, "kind")
-        )
-        self._cost = Counter("aigate_cost_nano_usd_total", "Cost in nano-dollars.", target)
-        self._errors = Counter("aigate_errors_total", "Rows that did not end well.", ("source", "code"))
-        self._team_requests = Counter("aigate_team_requests_total", "Ledger rows by team.", ("team",))
-        self._team_tokens = Counter("aigate_team_tokens_total", "Input and output tokens by team.", ("team",))
-        self._team_cost = Counter("aigate_team_cost_nano_usd_total", "Cost in nano-dollars by team.", ("team",))
-        self._ttft = Histogram("aigate_ttft_seconds", "Time to the first content.", target, TTFT_BOUNDS)
-        self._latency = Histogram("aigate_latency_seconds", "Time to the end of an attempt.", target, LATENCY_BOUNDS)
-        self._overhead = Histogram(
-            "aigate_gateway_overhead_seconds", "Time of an attempt spent in the gateway itself.", (), OVERHEAD_BOUNDS
-        )
+        self._rows: dict[tuple[str, str, str, str, int], int] = {}
+        self._errors: dict[tuple[str, str], int] = {}
+        self._targets: dict[tuple[str, str], _TargetSums] = {}
+        self._teams: dict[str, _TeamSums] = {}
+        self._overhead = Buckets(OVERHEAD_BOUNDS)
 
     def use_names(self, names: KnownNames) -> None:
         """Take the names of a new policy; series of the old one stay."""
@@ -82,120 +128,90 @@ class Metrics:
                 self._observe_one(receipt, names)
 
     def _observe_one(self, receipt: Receipt, names: KnownNames) -> None:
-        target = _bounded(receipt.provider, names.providers), _bounded(receipt.model, names.models)
-        route = _bounded(receipt.route, names.routes)
-        self._requests.add((route, *target, receipt.outcome, str(receipt.status)))
+        provider, model, route = receipt.provider, receipt.model, receipt.route
+        if provider not in names.providers:
+            provider = provider and OTHER
+        if model not in names.models:
+            model = model and OTHER
+        if route not in names.routes:
+            route = route and OTHER
+        row = (route, provider, model, receipt.outcome, receipt.status)
+        self._rows[row] = self._rows.get(row, 0) + 1
         if receipt.error:
-            self._errors.add((receipt.error_source, receipt.error))
+            error = (receipt.error_source, receipt.error)
+            self._errors[error] = self._errors.get(error, 0) + 1
+        if receipt.attempt:
+            self._sums_of(provider, model).add(receipt)
+            if receipt.latency_ms:
+                self._overhead.observe(receipt.gateway_us / MICROS_PER_SECOND)
         if names.teams:
-            self._observe_team(receipt, names.teams)
-        if not receipt.attempt:
-            return
-        if receipt.attempt > 1:
-            self._retries.add(target)
-        self._observe_tokens(receipt, target)
-        if receipt.cost_nano_usd:
-            self._cost.add(target, receipt.cost_nano_usd)
-        if receipt.ttft_ms:
-            self._ttft.observe(target, receipt.ttft_ms / MILLIS_PER_SECOND)
-        if receipt.latency_ms:
-            self._latency.observe(target, receipt.latency_ms / MILLIS_PER_SECOND)
-            self._overhead.observe((), receipt.gateway_us / MICROS_PER_SECOND)
+            self._team(receipt.team, names.teams).add(receipt)
 
-    def _observe_tokens(self, receipt: Receipt, target: tuple[str, str]) -> None:
-        read, write = receipt.cached_read_tokens, receipt.cache_write_tokens
-        self._tokens.add((*target, "input"), receipt.input_tokens - read - write)
-        self._tokens.add((*target, "output"), receipt.output_tokens)
-        if read:
-            self._tokens.add((*target, "cached_read"), read)
-        if write:
-            self._tokens.add((*target, "cache_write"), write)
+    def _sums_of(self, provider: str, model: str) -> _TargetSums:
+        sums = self._targets.get((provider, model))
+        if sums is None:
+            sums = self._targets[provider, model] = _TargetSums()
+        return sums
 
-    def _observe_team(self, receipt: Receipt, bound: int) -> None:
-        team = receipt.team
-        if team not in self._seen_teams:
-            if len(self._seen_teams) < bound:
-                self._seen_teams.add(team)
-            else:
-                team = OTHER
-        self._team_requests.add((team,))
-        self._team_tokens.add((team,), receipt.input_tokens + receipt.output_tokens)
-        self._team_cost.add((team,), receipt.cost_nano_usd)
+    def _team(self, team: str, bound: int) -> _TeamSums:
+        if team not in self._teams and len(self._teams) >= bound:
+            team = OTHER
+        return self._teams.setdefault(team, _TeamSums())
 
     def render(self, fleet: FleetView) -> bytes:
         """Everything, as text."""
-        families = [self._requests, self._retries, self._tokens, self._cost, self._errors]
-        if self._names.teams:
-            families += [self._team_requests, self._team_tokens, self._team_cost]
         with self._lock:
-            lines = [line for part in families for line in part.render()]
-            lines += [line for part in (self._ttft, self._latency, self._overhead) for line in part.render()]
-        lines += _workers(fleet)
-        lines += _ledger(fleet)
+            lines = [*self._row_lines(), *self._target_lines()]
+            if self._names.teams:
+                lines += self._team_lines()
+        lines += worker_metrics(fleet)
+        lines += ledger_metrics(fleet)
         lines += gauge("aigate_build_info", "The version that runs.", ("version",), [((self._version,), 1)])
         return "".join(lines).encode()
 
+    def _row_lines(self) -> Iterator[str]:
+        yield from counter(
+            "aigate_requests_total",
+            "Ledger rows: one an attempt at a provider, one a refusal. Requests are these less aigate_retries_total.",
+            ("route", *_TARGET, "outcome", "status"),
+            [((*labels, str(status)), count) for (*labels, status), count in self._rows.items()],
+        )
+        yield from counter(
+            "aigate_errors_total", "Rows that did not end well.", ("source", "code"), self._errors.items()
+        )
 
-def _bounded(name: str, known: frozenset[str]) -> str:
-    return name if not name or name in known else OTHER
+    def _target_lines(self) -> Iterator[str]:
+        targets: Mapping[tuple[str, str], _TargetSums] = self._targets
+        yield from counter(
+            "aigate_retries_total",
+            "Attempts after the first one of a request.",
+            _TARGET,
+            [(target, sums.retries) for target, sums in targets.items()],
+        )
+        yield from counter(
+            "aigate_tokens_total",
+            "Tokens; `input` is what no cache had, so the kinds add up.",
+            (*_TARGET, "kind"),
+            [((*target, kind), count) for target, sums in targets.items() for kind, count in sums.tokens()],
+        )
+        yield from counter(
+            "aigate_cost_nano_usd_total",
+            "Cost in nano-dollars.",
+            _TARGET,
+            [(target, sums.cost) for target, sums in targets.items()],
+        )
+        ttft = [(target, sums.ttft) for target, sums in targets.items()]
+        latency = [(target, sums.latency) for target, sums in targets.items()]
+        overhead = [((), self._overhead)]
+        yield from histogram("aigate_ttft_seconds", "From the request to the first content.", _TARGET, ttft)
+        yield from histogram("aigate_latency_seconds", "From the request to an attempt's end.", _TARGET, latency)
+        yield from histogram("aigate_gateway_overhead_seconds", "Of that, in the gateway itself.", (), overhead)
 
-
-def _workers(fleet: FleetView) -> Iterator[str]:
-    beats = [((str(worker.beat.pid),), worker.beat) for worker in fleet.workers]
-    up = [((str(worker.beat.pid),), int(not worker.faults)) for worker in fleet.workers]
-    policies = sorted({beat.policy for _, beat in beats if beat.policy})
-    worker = ("worker",)
-    yield from gauge("aigate_worker_up", "1 = the worker takes requests.", worker, up)
-    yield from gauge("aigate_workers_expected", "Workers there should be.", (), [((), fleet.expected)])
-    yield from gauge("aigate_in_flight", "Requests under way.", worker, [(name, b.in_flight) for name, b in beats])
-    yield from gauge(
-        "aigate_event_loop_lag_seconds",
-        "How late the event loop ran its last timer.",
-        worker,
-        [(name, beat.loop_lag_us / MICROS_PER_SECOND) for name, beat in beats],
-    )
-    yield from gauge(
-        "aigate_spool_waiting_records",
-        "Records in memory because the disk takes none.",
-        worker,
-        [(name, beat.spool.waiting) for name, beat in beats],
-    )
-    yield from gauge(
-        "aigate_spool_failures",
-        "Failed writes and syncs, and dropped refusals, since the worker began.",
-        ("worker", "kind"),
-        [
-            ((*name, kind), count)
-            for name, beat in beats
-            for kind, count in (
-                ("write", beat.spool.write_errors),
-                ("sync", beat.spool.sync_errors),
-                ("dropped", beat.spool.dropped),
-            )
-        ],
-    )
-    yield from gauge("aigate_policy_info", "The policies in force.", ("hash",), [((name,), 1) for name in policies])
-
-
-def _ledger(fleet: FleetView) -> Iterator[str]:
-    shipped = fleet.shipped
-    yield from counter(
-        "aigate_unauthenticated_total",
-        "Requests turned away before anybody could be charged.",
-        ("code",),
-        [((code,), count) for code, count in sorted(fleet.turned_away.items())],
-    )
-    yield from gauge("aigate_spool_bytes", "Disk space of the spool.", (), [((), fleet.spool_bytes)])
-    yield from gauge(
-        "aigate_ledger_lag_seconds", "Since everything written was last in the ledger.", (), [((), fleet.lag_s)]
-    )
-    yield from counter("aigate_ledger_rows_total", "New rows.", (), [((), shipped.receipts)])
-    yield from counter(
-        "aigate_ledger_unfinished_total", "Rows of attempts whose worker died.", (), [((), shipped.unfinished)]
-    )
-    yield from counter(
-        "aigate_ledger_dead_letters_total", "Records set aside as unusable.", (), [((), shipped.dead_letters)]
-    )
-    yield from counter(
-        "aigate_spool_damaged_bytes_total", "Damage passed over in segments.", (), [((), shipped.skipped_bytes)]
-    )
+    def _team_lines(self) -> Iterator[str]:
+        team, teams = ("team",), self._teams.items()
+        rows = [((name,), sums.rows) for name, sums in teams]
+        tokens = [((name,), sums.tokens) for name, sums in teams]
+        cost = [((name,), sums.cost) for name, sums in teams]
+        yield from counter("aigate_team_requests_total", "Ledger rows by team.", team, rows)
+        yield from counter("aigate_team_tokens_total", "Input and output tokens by team.", team, tokens)
+        yield from counter("aigate_team_cost_nano_usd_total", "Cost in nano-dollars by team.", team, cost)

@@ -10,16 +10,22 @@ import re
 import weakref
 from collections.abc import Callable, Iterator
 
-TRACE_BYTES = 16
-SPAN_BYTES = 8
+TRACE_DIGITS = 32
+SPAN_DIGITS = 16
 POOL = 256
 SAMPLED = "01"
+NOT_SAMPLED = "00"
 
 # https://www.w3.org/TR/trace-context/#traceparent-header: lower case, nothing all zero, version ff is forbidden; a
-# later version may have more fields behind a dash, of which only these are understood.
+# later version may have more fields behind a dash, of which only these are understood, version 00 may not (that is the
+# lookbehind). Bytes, as they come off the wire.
 _TRACEPARENT = re.compile(
-    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-[^\x00-\x1f\x7f]{0,256})?"
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]([0-9a-f])"
+    rb"(?:(?<!^00.{53})-[ -~]{0,256})?"
 )
+_NO_TRACE = "0" * TRACE_DIGITS
+_NO_SPAN = "0" * SPAN_DIGITS
+_ODD = frozenset({b"1", b"3", b"5", b"7", b"9", b"b", b"d", b"f"})
 
 
 class Traces:
@@ -37,28 +43,21 @@ class Traces:
         The caller's sampling decision is kept; a new trace is marked as recorded, which it is: in the ledger.
         """
         trace_id, span_id = next(self._ids, None) or self._refill()
-        flags = SAMPLED
         if header:
-            text = header if isinstance(header, str) else header.decode("latin-1")
-            match = _TRACEPARENT.fullmatch(text)
-            if match is not None and (match[1] != "00" or match[4] is None):
-                trace_id = match[2]
-                flags = SAMPLED if int(match[3], 16) & 1 else "00"
-        return trace_id, f"00-{trace_id}-{span_id}-{flags}"
+            match = _TRACEPARENT.fullmatch(header if isinstance(header, bytes) else header.encode("ascii", "replace"))
+            if match is not None:
+                trace_id = match[1].decode("ascii")
+                return trace_id, f"00-{trace_id}-{span_id}-{SAMPLED if match[2] in _ODD else NOT_SAMPLED}"
+        return trace_id, f"00-{trace_id}-{span_id}-{SAMPLED}"
 
     def _refill(self) -> tuple[str, str]:
-        width = TRACE_BYTES + SPAN_BYTES
-        pool = self._entropy(POOL * width)
-        drawn = (pool[at : at + width].hex() for at in range(0, len(pool), width))
-        ids = iter([(digits[: TRACE_BYTES * 2], digits[TRACE_BYTES * 2 :]) for digits in drawn if _is_valid(digits)])
+        digits = self._entropy(POOL * (TRACE_DIGITS + SPAN_DIGITS) // 2).hex()
+        starts = range(0, len(digits), TRACE_DIGITS + SPAN_DIGITS)
+        drawn = [(digits[at : (end := at + TRACE_DIGITS)], digits[end : end + SPAN_DIGITS]) for at in starts]
+        ids = iter([(trace, span) for trace, span in drawn if trace != _NO_TRACE and span != _NO_SPAN])
         self._ids = ids
         return next(ids)
 
     def _forget(self) -> None:
         """A forked child would draw its parent's ids again."""
         self._ids = iter(())
-
-
-def _is_valid(digits: str) -> bool:
-    zero = "0"
-    return bool(digits[: TRACE_BYTES * 2].strip(zero)) and bool(digits[TRACE_BYTES * 2 :].strip(zero))

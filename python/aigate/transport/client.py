@@ -73,9 +73,7 @@ class Transport:
         """
         return _native.Origin(base_url, headers, ca_file, proxy_for(base_url, self._environ), http2)
 
-    def open(
-        self, origin: _native.Origin, outbound: Outbound, deadlines_ms: tuple[int, int, int, int]
-    ) -> Upstream:
+    def open(self, origin: _native.Origin, outbound: Outbound, deadlines_ms: tuple[int, int, int, int]) -> Upstream:
         """Start a request; deadlines are connect, first byte, idle, total. Raises InvalidRequest, nothing else."""
         exchange = self._client.open(
             origin, outbound.method, outbound.path, outbound.headers, outbound.body, deadlines_ms

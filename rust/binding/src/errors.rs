@@ -3,7 +3,10 @@
 //! Each engine error enum has one exhaustive `match` below that names the Python class to raise, so that a new
 //! variant does not compile until somebody decided whose fault it is.
 
-use aigate_engine::frames::FrameError;
+use aigate_engine::{
+    frames::FrameError,
+    inspect::{InspectError, SyntaxError},
+};
 use aigate_io::IoError;
 use pyo3::{exceptions::PyRuntimeError, prelude::*, sync::PyOnceLock, types::PyType};
 
@@ -20,6 +23,22 @@ where
         Ok(PyErr::from_value(class.call1(args)?))
     };
     build().unwrap_or_else(|failure| failure)
+}
+
+pub(crate) fn inspect_error(py: Python<'_>, error: &InspectError) -> PyErr {
+    let class = match error {
+        InspectError::Unreadable(_) | InspectError::Member { .. } => "InvalidRequest",
+    };
+    let refusal = raise(py, class, (error.to_string(),));
+    match refusal.value(py).setattr("param", error.param()) {
+        Ok(()) => refusal,
+        Err(failure) => failure,
+    }
+}
+
+/// A whole answer is refused only for its grammar, which is the provider's doing.
+pub(crate) fn reply_error(py: Python<'_>, error: SyntaxError) -> PyErr {
+    raise(py, "UpstreamInvalid", (format!("the provider's answer: {error}"),))
 }
 
 pub(crate) fn frame_error(py: Python<'_>, error: FrameError) -> PyErr {

@@ -16,7 +16,7 @@ use pyo3::{
 use crate::{enter::enter, errors::frame_error};
 
 /// The order in which Python's `Usage` takes its figures.
-type Figures = (u64, u64, u64, u64, u64, u64, u64);
+pub(crate) type Figures = (u64, u64, u64, u64, u64, u64, u64);
 
 #[pyclass(module = "aigate._native", name = "SseReader")]
 struct PySseReader {
@@ -169,11 +169,11 @@ fn sse_event<'py>(py: Python<'py>, name: &str, data: &[u8]) -> PyResult<Bound<'p
     Ok(PyBytes::new(py, &frame))
 }
 
-fn known(name: &str) -> PyResult<&'static Encoding> {
+pub(crate) fn known(name: &str) -> PyResult<&'static Encoding> {
     encoding(name).ok_or_else(|| PyValueError::new_err(format!("unknown encoding {name:?}")))
 }
 
-fn figures(usage: UsageCounts) -> Figures {
+pub(crate) fn figures(usage: UsageCounts) -> Figures {
     let UsageCounts { fresh, cache_read, cache_write, output, reasoning, audio_input, audio_output } = usage;
     (fresh, cache_read, cache_write, output, reasoning, audio_input, audio_output)
 }

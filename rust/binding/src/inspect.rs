@@ -1,18 +1,18 @@
 //! Request bodies and whole replies for Python: `inspect`, `Body`, `read_reply`, `Reply`.
 
+use std::{borrow::Cow, num::NonZero};
+
 use aigate_engine::{
-    inspect::{Body, Edited, Edits, Reply, UsageCounts},
-    tokens::{Encoding, count_chat, encoding},
+    inspect::{Body, Edited, Edits, Reply},
+    tokens::count_chat,
 };
-use pyo3::{exceptions::PyValueError, prelude::*, pybacked::PyBackedBytes, types::PyBytes};
+use pyo3::{prelude::*, pybacked::PyBackedBytes, types::PyBytes};
 
 use crate::{
     enter::enter,
     errors::{inspect_error, reply_error},
+    frames::{Figures, figures, known},
 };
-
-/// The order in which Python's `Usage` takes its figures.
-type Figures = (u64, u64, u64, u64, u64, u64, u64);
 
 #[pyclass(module = "aigate._native", name = "Body", frozen)]
 struct PyBody {
@@ -97,7 +97,7 @@ impl PyBody {
         py: Python<'py>,
         model: Option<&str>,
         include_usage: bool,
-        output_cap: Option<u64>,
+        output_cap: Option<NonZero<u64>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         written(py, self.body.storage(), &self.body.edited(Edits { model, include_usage, output_cap }))
     }
@@ -133,7 +133,7 @@ impl PyReply {
     fn count_output_tokens(&self, py: Python<'_>, encoding: &str) -> PyResult<u64> {
         let encoding = known(encoding)?;
         let count = || self.reply.texts().map(|text| encoding.count(&text.text) as u64).sum();
-        Ok(enter(py, self.reply.bytes().len(), count))
+        Ok(enter(py, self.reply.storage().len(), count))
     }
 
     fn renamed<'py>(&self, py: Python<'py>, model: &str) -> PyResult<Bound<'py, PyBytes>> {
@@ -141,16 +141,40 @@ impl PyReply {
     }
 }
 
+/// The edited bytes as a Python object, which is the original itself when nothing is different.
+fn written<'py>(py: Python<'py>, original: &PyBackedBytes, edited: &Edited<'_>) -> PyResult<Bound<'py, PyBytes>> {
+    if edited.is_unchanged() {
+        return Ok(original.into_pyobject(py)?.cast_into()?);
+    }
+    PyBytes::new_with(py, edited.len(), |mut rest| {
+        for piece in edited.pieces() {
+            let (here, after) = rest.split_at_mut(piece.len());
+            here.copy_from_slice(piece);
+            rest = after;
+        }
+        Ok(())
+    })
+}
+
 /// Read a request body once.
 #[pyfunction]
-fn inspect(py: Python<'_>, body: PyBackedBytes) -> PyResult<PyBody> {
-    let read = enter(py, body.len(), || Body::read(body));
+fn inspect(py: Python<'_>, body: Bound<'_, PyBytes>) -> PyResult<PyBody> {
+    let bytes = PyBackedBytes::from(body);
+    let read = enter(py, bytes.len(), || Body::read(bytes));
     read.map(|body| PyBody { body }).map_err(|error| inspect_error(py, &error))
 }
 
 /// Read a whole answer once.
 #[pyfunction]
-fn read_reply(py: Python<'_>, body: PyBackedBytes) -> PyResult<PyReply> {
-    let read = enter(py, body.len(), || Reply::read(body));
-    read.map(|reply| PyReply { reply }).map_err(|error| reply_error(py, &error))
+fn read_reply(py: Python<'_>, body: Bound<'_, PyBytes>) -> PyResult<PyReply> {
+    let bytes = PyBackedBytes::from(body);
+    let read = enter(py, bytes.len(), || Reply::read(bytes));
+    read.map(|reply| PyReply { reply }).map_err(|error| reply_error(py, error))
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyBody>()?;
+    module.add_class::<PyReply>()?;
+    module.add_function(wrap_pyfunction!(inspect, module)?)?;
+    module.add_function(wrap_pyfunction!(read_reply, module)?)
 }

@@ -1,4 +1,4 @@
-//! The chat formula against the figures the OpenAI cookbook prints.
+//! The chat formula against the figures the `OpenAI` cookbook prints.
 #![allow(clippy::unwrap_used)]
 
 use std::borrow::Cow;
@@ -121,7 +121,9 @@ fn what_the_formula_does_not_know_is_counted_as_it_is_written() {
 #[test]
 fn a_repeated_parameter_is_counted_twice() {
     let once = definition(r#"{"name":"f","parameters":{"properties":{"a":{"type":"string"}}}}"#);
-    let twice = definition(r#"{"name":"f","parameters":{"properties":{"a":{"type":"string"},"a":{"type":"string"}}}}"#);
+    let twice = definition(
+        r#"{"name":"f","parameters":{"properties":{"a":{"type":"string"},"a":{"type":"string"}}}}"#,
+    );
     assert_eq!(twice - once, 3 + plain("a:string:"));
 }
 

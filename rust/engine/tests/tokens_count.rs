@@ -52,7 +52,23 @@ fn special_tokens_are_ordinary_text() {
 
 #[test]
 fn a_long_run_is_counted_as_tiktoken_does() {
-    for unit in ["a", "ab", " ", "\n", " \n", "-", "\u{200b}", "😀", "的", "\u{301}", "'", "aA", "0", "\u{3000}", "ภาษา"] {
+    for unit in [
+        "a",
+        "ab",
+        " ",
+        "\n",
+        " \n",
+        "-",
+        "\u{200b}",
+        "😀",
+        "的",
+        "\u{301}",
+        "'",
+        "aA",
+        "0",
+        "\u{3000}",
+        "ภาษา",
+    ] {
         assert_same(&unit.repeat(20_000 / unit.len()));
         assert_same(&format!("x{}y", unit.repeat(3_000 / unit.len())));
     }

@@ -15,7 +15,7 @@ use crate::{
     pool::{Grant, Permit, Pool},
 };
 
-/// Attempts at connections that were there before. The one after them gets a connection of its own.
+/// Each is on a connection that was there before and turned out to be of no use, but the last.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Why carrying an exchange on one connection failed.
@@ -42,15 +42,15 @@ impl From<IoError> for Failure {
 }
 
 /// Carry an exchange to its end, and say how it ended.
-pub(crate) async fn carry(core: Rc<Core>, pool: Rc<Pool>, request: Request, flight: Rc<Flight>) {
-    let end = attempts(&core, &pool, &request, &flight).await;
+pub(crate) async fn carry(core: Rc<Core>, pool: Rc<Pool>, mut request: Request, flight: Rc<Flight>) {
+    let end = attempts(&core, &pool, &mut request, &flight).await;
     core.land(&flight, end);
 }
 
 async fn attempts(
     core: &Rc<Core>,
     pool: &Rc<Pool>,
-    request: &Request,
+    request: &mut Request,
     flight: &Flight,
 ) -> Result<(), IoError> {
     let mut attempt = 1;
@@ -70,7 +70,12 @@ async fn attempts(
     }
 }
 
-async fn once(core: &Rc<Core>, pool: &Rc<Pool>, request: &Request, flight: &Flight) -> Result<(), Failure> {
+async fn once(
+    core: &Rc<Core>,
+    pool: &Rc<Pool>,
+    request: &mut Request,
+    flight: &Flight,
+) -> Result<(), Failure> {
     match pool.acquire().await {
         Grant::Http1(connection) => on_http1(core, pool, connection, request, flight, true).await,
         // The rarer ways are boxed: a future is as large as its largest way, and it is moved.
@@ -84,7 +89,7 @@ async fn anew(
     core: &Rc<Core>,
     pool: &Rc<Pool>,
     permit: Permit,
-    request: &Request,
+    request: &mut Request,
     flight: &Flight,
 ) -> Result<(), Failure> {
     match dial(core, pool.origin()).await? {
@@ -117,7 +122,7 @@ async fn on_http1(
     core: &Core,
     pool: &Rc<Pool>,
     mut connection: Http1,
-    request: &Request,
+    request: &mut Request,
     flight: &Flight,
     reused: bool,
 ) -> Result<(), Failure> {

@@ -181,7 +181,7 @@ impl Drop for Lease {
 pub(crate) async fn carry(
     origin: &Origin,
     lease: Lease,
-    request: &Request,
+    request: &mut Request,
     flight: &Flight,
     reused: bool,
 ) -> Result<(), Failure> {
@@ -208,6 +208,7 @@ pub(crate) async fn carry(
     let head = Head::of(&parts);
     head.check().map_err(|reason| flight.invalid(reason))?;
     flight.set_head(head);
+    request.let_go();
     receive(flight, &mut body).await?;
     stream.complete = true;
     Ok(())

@@ -231,3 +231,60 @@ fn server_name(host: &str) -> Result<ServerName<'static>, OriginError> {
     ServerName::try_from(host.to_owned())
         .map_err(|_| OriginError::new("base_url: the host is not a name TLS can verify"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn origin(base_url: &str, proxy: Option<&Proxy>) -> Result<Origin, OriginError> {
+        Origin::new(base_url, [("authorization", "Bearer key")], None, proxy, true)
+    }
+
+    /// Host header, path prefix, host and port to connect to.
+    fn parts(base_url: &str) -> Option<(String, String, String, u16)> {
+        let origin = origin(base_url, None).ok()?;
+        Some((origin.host, origin.prefix, origin.endpoint.host, origin.endpoint.port))
+    }
+
+    #[test]
+    fn takes_a_base_url_apart() {
+        for (base_url, host, prefix, connect_to, port) in [
+            ("http://Example.com", "example.com", "", "example.com", 80),
+            ("http://example.com:80/", "example.com", "", "example.com", 80),
+            ("http://example.com:8000/v1/", "example.com:8000", "/v1", "example.com", 8000),
+            ("http://[::1]:9/a/b", "[::1]:9", "/a/b", "::1", 9),
+            ("http://127.0.0.1", "127.0.0.1", "", "127.0.0.1", 80),
+        ] {
+            let expected = (host.to_owned(), prefix.to_owned(), connect_to.to_owned(), port);
+            assert_eq!(parts(base_url), Some(expected), "{base_url}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_sees_the_whole_url_and_its_own_credentials() {
+        let proxy = Proxy { address: "[::1]:3128".to_owned(), authorization: Some("Basic abc".to_owned()) };
+        let Ok(origin) = origin("http://example.com/v1", Some(&proxy)) else { unreachable!("it is valid") };
+        assert_eq!(origin.target_prefix(), "http://example.com/v1");
+        let lines = String::from_utf8_lossy(origin.lines());
+        assert!(lines.contains("proxy-authorization: Basic abc\r\n"), "{lines}");
+        assert_eq!(origin.via().map(|via| via.endpoint.label()), Some("[::1]:3128".to_owned()));
+    }
+
+    proptest! {
+        /// Whatever stands in the policy, there is an origin or an error that quotes nothing of it.
+        #[test]
+        fn quotes_nothing(rest in "[ -~]{0,40}", proxy in "[ -~]{0,20}") {
+            let secret = "s3cr3t";
+            let proxy = Proxy { address: format!("{proxy}{secret}"), authorization: Some(format!("{secret}{proxy}")) };
+            for base_url in [format!("{secret}{rest}"), format!("http://{secret}{rest}"), format!("http://a{rest}{secret}")] {
+                for proxy in [None, Some(&proxy)] {
+                    if let Err(OriginError(why)) = origin(&base_url, proxy) {
+                        prop_assert!(!why.contains(secret), "{}", why);
+                    }
+                }
+            }
+        }
+    }
+}

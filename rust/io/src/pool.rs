@@ -34,6 +34,7 @@ pub(crate) struct Pool {
     /// Whether new connections are expected to speak HTTP/2, so that one is enough for many exchanges.
     multiplexes: Cell<bool>,
     waiters: RefCell<VecDeque<Rc<Waiter>>>,
+    serving: Cell<bool>,
 }
 
 /// What an exchange gets to work with.
@@ -75,6 +76,7 @@ impl Pool {
             open: Cell::new(0),
             dialing: Cell::new(0),
             waiters: RefCell::default(),
+            serving: Cell::new(false),
         }
     }
 
@@ -101,7 +103,7 @@ impl Pool {
     }
 
     /// The right to make a connection beside those there are, if that many are allowed.
-    pub(crate) fn permit(self: &Rc<Self>) -> Option<Permit> {
+    fn permit(self: &Rc<Self>) -> Option<Permit> {
         if self.open.get() >= self.settings.max_connections_per_origin {
             return None;
         }
@@ -130,10 +132,16 @@ impl Pool {
     }
 
     fn lease(self: &Rc<Self>) -> Option<Lease> {
-        let mut shared = self.shared.borrow_mut();
-        shared.retain(|each| !each.is_retired());
+        self.drop_shared(|each| each.is_retired());
+        let shared = self.shared.borrow();
         let free = shared.iter().find(|each| each.has_room())?;
         Some(Lease::new(Rc::clone(free), Rc::downgrade(self)))
+    }
+
+    /// Offer these no more; each closes with its last exchange.
+    fn drop_shared(&self, is_done: impl Fn(&Shared) -> bool) {
+        let done: Vec<_> = self.shared.borrow_mut().extract_if(.., |each| is_done(each)).collect();
+        drop(done); // after the borrow: closing serves those who wait
     }
 
     /// Take a connection back for others to use.
@@ -176,15 +184,17 @@ impl Pool {
 
     /// Hand out what has become free, in order.
     pub(crate) fn serve(self: &Rc<Self>) {
-        loop {
-            if self.waiters.borrow().is_empty() {
-                return;
-            }
-            let Some(grant) = self.grant() else { return };
-            let Some(waiter) = self.waiters.borrow_mut().pop_front() else { return };
+        if self.waiters.borrow().is_empty() || self.serving.replace(true) {
+            return; // looking for something free may free something: the loop below comes to that
+        }
+        while !self.waiters.borrow().is_empty()
+            && let Some(grant) = self.grant()
+            && let Some(waiter) = self.waiters.borrow_mut().pop_front()
+        {
             *waiter.grant.borrow_mut() = Some(grant);
             waiter.waker.borrow().wake_by_ref();
         }
+        self.serving.set(false);
     }
 
     /// Close idle connections that something happened to: nothing may, but an end.
@@ -206,7 +216,7 @@ impl Pool {
             idle.drain(..count).collect()
         };
         drop(old); // after the borrow: closing serves those who wait
-        self.shared.borrow_mut().retain(|each| !each.idle_since().is_some_and(is_old));
+        self.drop_shared(|each| each.idle_since().is_some_and(is_old));
         let first = self.idle.borrow().front().map(Http1::idle_since);
         self.shared
             .borrow()

@@ -63,6 +63,11 @@ impl Request {
         &self.body
     }
 
+    /// It will not be written again: the caller's body need not be kept for as long as the answer takes.
+    pub(crate) fn let_go(&mut self) {
+        self.body = Bytes::new();
+    }
+
     pub(crate) fn is_head(&self) -> bool {
         self.method == Method::HEAD
     }

@@ -19,22 +19,24 @@ def decode(body: bytes, encoding: str) -> Answer:
 
 
 class StreamReader:
-    """Reads one chat stream through the native relay."""
+    """Reads one chat stream through the native relay; tokens are counted in `encoding` should the provider not do it."""
 
-    __slots__ = ("_relay",)
+    __slots__ = ("_encoding", "_relay")
 
-    def __init__(self, strip_usage: bool) -> None:
-        self._relay = ChatRelay(strip_usage, None)
+    def __init__(self, strip_usage: bool, encoding: str) -> None:
+        self._encoding = encoding
+        self._relay = ChatRelay(strip_usage, None, encoding)
 
     def feed(self, data: bytes) -> bytes:
-        """Whole frames to hand on. Raises UpstreamError when the provider reports an error in the stream."""
+        """Whole frames to hand on. Raises UpstreamError for the provider's error, once all before it is handed on."""
         frames = self._relay.feed(data)
-        if self._relay.error is not None:
-            raise UpstreamError(f"error in the stream: {self._relay.error}", upstream_status=200)
+        if not frames:
+            self._raise_in_band()
         return frames
 
     def finish(self) -> bytes:
         """The tail. Raises StreamInterrupted when no choice has finished: the answer is cut, not complete."""
+        self._raise_in_band()
         tail = self._relay.finish()
         if not self._relay.finished:
             raise StreamInterrupted(f"the stream ended after {self._relay.events} events without a finish_reason")
@@ -45,14 +47,18 @@ class StreamReader:
         """Whether content has been among the frames."""
         return self._relay.has_content
 
-    def facts(self, encoding: str) -> Answer:
+    def facts(self) -> Answer:
         """Model and usage as far as they have been seen."""
         relay = self._relay
         if (figures := relay.usage) is None:
-            return Answer(b"", relay.model or "", None, "", relay.count_output_tokens(encoding))
+            return Answer(b"", relay.model or "", None, "", relay.count_output_tokens(self._encoding))
         return Answer(b"", relay.model or "", Usage(*figures), relay.raw_usage)
 
+    def _raise_in_band(self) -> None:
+        if self._relay.error is not None:
+            raise UpstreamError(f"error in the stream: {self._relay.error}", upstream_status=200)
 
-def reader(request: Request) -> StreamReader:
+
+def reader(request: Request, encoding: str) -> StreamReader:
     """A reader for the answer to `request`."""
-    return StreamReader(strip_usage=not request.usage_wanted)
+    return StreamReader(not request.usage_wanted, encoding)

@@ -2,7 +2,7 @@
 //!
 //! Owns which frames go on, the two edits, and the facts of the answer. Does not own the answer to an error. Invariant:
 //! without edits the frames that go on are the bytes that came in, up to an error of the provider's; what is noticed is
-//! what has been handed on.
+//! what has been handed on, but for usage, which is owed wherever it stands.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -134,9 +134,9 @@ impl ChatRelay {
 
     /// Tokens of the text handed on: content, reasoning, refusals and tool arguments, per choice in order of arrival.
     ///
-    /// Of each choice the last 8 to 16 KiB are kept; what was before has been counted in the encoding given to
-    /// [`ChatRelay::new`]. In that encoding the count is exact for prose and code, and at most a token or two over for
-    /// each 8 KiB of text without a space, such as base64.
+    /// Of each choice at most the last 4 KiB are kept; what was before has been counted in the encoding given to
+    /// [`ChatRelay::new`]. In that encoding the count is exact for prose and code, and a token or two over for each 4 KiB
+    /// of text without a space, such as base64.
     pub fn output_tokens(&self, encoding: &Encoding) -> u64 {
         self.watch.answer.tokens(encoding)
     }

@@ -6,7 +6,7 @@
 use crate::tokens::Encoding;
 
 /// Text kept per choice before its front is counted and let go.
-const WINDOW_BYTES: usize = 8 * 1024;
+const WINDOW_BYTES: usize = 4 * 1024;
 
 /// Choices told apart; the dialect's `n` is at most 128. Further ones share the last one's place.
 const MAX_CHOICES: usize = 128;
@@ -56,9 +56,9 @@ impl Answer {
 
     /// Tokens of all text, each choice's taken as one.
     ///
-    /// Exact in the encoding given to [`Answer::new`] when every 4 KiB of the text have a place where all encodings
-    /// break it (a Latin letter or a Chinese character before white space or Chinese punctuation); else at most a
-    /// token or two over for each 8 KiB. In another encoding, what has left the window stays counted in the first.
+    /// Exact in the encoding given to [`Answer::new`] when every 2 KiB of the text have a place where all encodings
+    /// break it (a Latin letter or a Chinese character before white space or Chinese punctuation); else a token or two
+    /// over for each 4 KiB. In another encoding, what has left the window stays counted in the first.
     pub(super) fn tokens(&self, encoding: &Encoding) -> u64 {
         self.choices.iter().map(|choice| choice.counted + tokens(encoding, &choice.window)).sum()
     }

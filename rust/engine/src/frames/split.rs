@@ -186,7 +186,7 @@ impl Splitter {
     /// the one named, so that the error does not depend on how much has been seen.
     fn check(&mut self, piece_len: usize, line_len: usize) -> Result<(), FrameError> {
         let Bounds { line_bytes, event_bytes } = self.bounds;
-        let line_passed_at = piece_len - line_len + line_bytes;
+        let line_passed_at = (piece_len - line_len).saturating_add(line_bytes);
         let error = if line_len > line_bytes && line_passed_at <= event_bytes {
             FrameError::LineTooLong(line_bytes)
         } else if piece_len > event_bytes {

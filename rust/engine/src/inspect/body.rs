@@ -1,6 +1,6 @@
 //! An inspected request body: the bytes as they came, and what one pass over them found.
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{borrow::Cow, num::NonZero, sync::OnceLock};
 
 use super::{
     canonical,
@@ -25,7 +25,7 @@ pub struct Edits<'a> {
     /// Ask for usage at the end of a stream; never un-asks.
     pub include_usage: bool,
     /// Output tokens each choice may have; `None` keeps the caller's bound, or its absence.
-    pub output_cap: Option<u64>,
+    pub output_cap: Option<NonZero<u64>>,
 }
 
 impl<B: AsRef<[u8]>> Body<B> {
@@ -116,7 +116,7 @@ impl<B: AsRef<[u8]>> Body<B> {
             splices.extend(self.usage_edit());
         }
         if let Some(cap) = edits.output_cap {
-            self.cap_edits(cap, &mut splices);
+            self.cap_edits(cap.get(), &mut splices);
         }
         Edited::new(self.bytes(), splices)
     }

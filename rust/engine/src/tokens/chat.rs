@@ -1,6 +1,6 @@
 //! The input tokens of a chat request.
 //!
-//! Owns the formula of the OpenAI cookbook ("How to count tokens with tiktoken", `num_tokens_from_messages`, as for
+//! Owns the formula of the `OpenAI` cookbook ("How to count tokens with tiktoken", `num_tokens_from_messages`, as for
 //! gpt-4o and gpt-4): 3 tokens a message, the tokens of each role, name and content, 1 for each name, and 3 that start the
 //! reply. Tool definitions: see `tools`. What the cookbook leaves open is counted as the text it is: reasoning, refusals,
 //! JSON schemas, predictions; a tool call as its name and arguments and 3. Of an image only the request's bytes are at

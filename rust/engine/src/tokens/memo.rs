@@ -170,10 +170,12 @@ mod tests {
         for number in 0..100_000 {
             memo.count(KIND, &text(number), || number);
         }
-        let entries: usize = memo.shards.iter().map(|shard| 2 * shard.lock().map_or(0, |sets| sets.len())).sum();
+        let entries: usize =
+            memo.shards.iter().map(|shard| 2 * shard.lock().map_or(0, |sets| sets.len())).sum();
         assert_eq!(entries, 16_384);
         assert_eq!(entries * size_of::<Entry>(), 384 * 1024);
-        let kept = (99_000..100_000).filter(|number| memo.count(KIND, &text(*number), || 0) == *number).count();
+        let kept =
+            (99_000..100_000).filter(|number| memo.count(KIND, &text(*number), || 0) == *number).count();
         assert!(kept > 900, "{kept}");
     }
 

@@ -111,6 +111,8 @@ impl Vocabulary {
         Parts::<{ WINDOW + 1 }>::of_bytes(self, window).merged(self)
     }
 
+    /// Windows are as wide as it takes to join them: how far a token can depend on what follows is bounded by the
+    /// vocabulary, so they stop to grow.
     fn merged_long(&self, piece: &[u8]) -> usize {
         let mut count = 0;
         let (mut start, mut size) = (0, WINDOW);
@@ -120,9 +122,16 @@ impl Vocabulary {
                 count += before;
                 start = window[before];
                 window = next;
-            } else {
-                size *= 2;
+                continue;
+            }
+            size *= 2;
+            let wider = self.starts(piece, start, size);
+            if start > 0 && wider.get(1) != window.get(1) {
+                // It begins with another token than the one it was joined at, so what was counted may be wrong.
+                (count, start) = (0, 0);
                 window = self.starts(piece, start, size);
+            } else {
+                window = wider;
             }
         }
         count + window.len()
@@ -215,9 +224,13 @@ impl Ranks {
     }
 
     fn set(&mut self, at: usize, rank: i32) {
-        self.all[at] = rank;
+        let before = std::mem::replace(&mut self.all[at], rank);
         let block = at / self.block;
-        self.blocks[block] = least(&self.all[block * self.block..][..self.block]);
+        if rank <= self.blocks[block] {
+            self.blocks[block] = rank;
+        } else if before == self.blocks[block] {
+            self.blocks[block] = least(&self.all[block * self.block..][..self.block]);
+        }
     }
 }
 

@@ -115,7 +115,9 @@ impl Encoding {
     fn count_word(&self, word: &[u8], window: u64) -> usize {
         let known = match word.len() {
             len @ 0..=SHORT_BYTES => self.vocabulary.has_short(short_key(window, len)),
-            len @ 0..=MIDDLE_BYTES => self.vocabulary.has_middle(middle_key(window, load(word, len - 8), len)),
+            len @ 0..=MIDDLE_BYTES => {
+                self.vocabulary.has_middle(middle_key(window, load(word, len - 8), len))
+            }
             _ => self.vocabulary.has(word),
         };
         if known { 1 } else { self.vocabulary.merged(word) }

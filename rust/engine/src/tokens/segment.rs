@@ -38,7 +38,8 @@ impl Vocabulary {
         let mut splits = false;
         while at < piece.len() {
             let (right, next) = decode(piece, at);
-            let may_split = left.max(right) < FIRST_WIDE || self.may_split(left, piece[at - 1], right, piece[at]);
+            let may_split =
+                left.max(right) < FIRST_WIDE || self.may_split(left, piece[at - 1], right, piece[at]);
             if may_split || self.may_join(left, right) {
                 alone = false;
                 splits |= may_split;

@@ -191,14 +191,12 @@ fn cased_word(text: &[u8], at: usize, capitals: bool) -> Option<usize> {
     given_back.or((capitals && head > at).then_some(head))
 }
 
-/// The length of `'(?i:[sdmt]|ll|ve|re)` at `at`, or 0.
+/// The length of `'(?i:[sdmt]|ll|ve|re)` at `at`, or 0. An ſ (C5 BF) is an s to a regex engine that ignores case.
 fn contraction(text: &[u8], at: usize) -> usize {
     let Some([b'\'', rest @ ..]) = text.get(at..) else { return 0 };
     match rest {
         [b's' | b'S' | b'd' | b'D' | b'm' | b'M' | b't' | b'T', ..] => 2,
-        [b'l' | b'L', b'l' | b'L', ..]
-        | [b'v' | b'V' | b'r' | b'R', b'e' | b'E', ..]
-        | [0xC5, 0xBF, ..] => 3, // the last is ſ, an s to a regex engine that ignores case
+        [b'l' | b'L', b'l' | b'L', ..] | [b'v' | b'V' | b'r' | b'R', b'e' | b'E', ..] | [0xC5, 0xBF, ..] => 3,
         _ => 0,
     }
 }

@@ -25,25 +25,16 @@ const CL100K: &str = concat!(
 struct Reference {
     encoding: &'static Encoding,
     ranks: HashMap<Vec<u8>, u32>,
+    /// Tokens that are longer than most, and so reach far into a window.
+    long_tokens: Vec<Vec<u8>>,
     pattern: Regex,
     split: fn(&str) -> Vec<&str>,
 }
 
 static REFERENCES: LazyLock<Option<[Reference; 2]>> = LazyLock::new(|| {
-    let ranks = |known: &CoreBPE| (0..300_000).map_while(|id| Some((known.decode_bytes(&[id]).ok()?, id))).collect();
     Some([
-        Reference {
-            encoding: encoding("o200k_base")?,
-            ranks: ranks(tiktoken_rs::o200k_base_singleton()),
-            pattern: Regex::new(O200K).ok()?,
-            split: pieces::<O200k>,
-        },
-        Reference {
-            encoding: encoding("cl100k_base")?,
-            ranks: ranks(tiktoken_rs::cl100k_base_singleton()),
-            pattern: Regex::new(CL100K).ok()?,
-            split: pieces::<Cl100k>,
-        },
+        Reference::new("o200k_base", tiktoken_rs::o200k_base_singleton(), O200K, pieces::<O200k>)?,
+        Reference::new("cl100k_base", tiktoken_rs::cl100k_base_singleton(), CL100K, pieces::<Cl100k>)?,
     ])
 });
 
@@ -74,6 +65,20 @@ fn pieces<R: Rules>(text: &str) -> Vec<&str> {
 }
 
 impl Reference {
+    fn new(name: &str, known: &CoreBPE, pattern: &str, split: fn(&str) -> Vec<&str>) -> Option<Self> {
+        let tokens = (0..300_000).map_while(|id| known.decode_bytes(&[id]).ok());
+        let ranks: HashMap<Vec<u8>, u32> = tokens.zip(0..).collect();
+        let mut long_tokens: Vec<Vec<u8>> = ranks.keys().filter(|token| token.len() > 24).cloned().collect();
+        long_tokens.sort_unstable();
+        Some(Self {
+            encoding: encoding(name)?,
+            ranks,
+            long_tokens,
+            pattern: Regex::new(pattern).ok()?,
+            split,
+        })
+    }
+
     /// The number of tokens of a piece: merge the lowest rank, the leftmost of equals, until nothing merges.
     fn encoded(&self, piece: &[u8]) -> usize {
         let mut starts: Vec<usize> = (0..=piece.len()).collect();
@@ -153,6 +158,16 @@ proptest! {
     }
 
     #[test]
+    fn merges_of_long_tokens_by_definition(choices in prop::collection::vec((any::<prop::sample::Index>(), 1..90_usize), 1..8)) {
+        for reference in references() {
+            let piece: Vec<u8> =
+                choices.iter().flat_map(|(choice, len)| choice.get(&reference.long_tokens).iter().take(*len)).copied().collect();
+            let merged = reference.encoding.vocabulary.merged(&piece);
+            prop_assert_eq!(merged, reference.encoded(&piece), "{} {:?}", reference.encoding.name(), piece);
+        }
+    }
+
+    #[test]
     fn merges_bytes_by_definition(piece in prop::collection::vec(any::<u8>(), 0..100)) {
         for reference in references() {
             prop_assert_eq!(reference.encoding.vocabulary.merged(&piece), reference.encoded(&piece));
@@ -192,7 +207,11 @@ fn windows_join_whatever_their_tokens_are() {
             let piece = unit.repeat(len).into_bytes();
             let piece = &piece[..len];
             for reference in references() {
-                assert_eq!(reference.encoding.vocabulary.merged(piece), reference.encoded(piece), "{unit} {len}");
+                assert_eq!(
+                    reference.encoding.vocabulary.merged(piece),
+                    reference.encoded(piece),
+                    "{unit} {len}"
+                );
             }
         }
     }

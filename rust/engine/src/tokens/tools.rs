@@ -1,6 +1,6 @@
 //! What the definition of a tool adds to a prompt.
 //!
-//! Owns the formula of the OpenAI cookbook ("How to count tokens with tiktoken", `num_tokens_for_tools`):
+//! Owns the formula of the `OpenAI` cookbook ("How to count tokens with tiktoken", `num_tokens_for_tools`):
 //!
 //! - a function: `INIT`, and the tokens of `name:description`;
 //! - its parameters, if there are any: `PROPERTIES`, and for each `PROPERTY` and the tokens of `name:type:description`;
@@ -119,7 +119,8 @@ impl Function<'_> {
     fn tokens(&self, encoding: &Encoding) -> usize {
         let line = format!("{}:{}", self.name.0, self.description.without_stop());
         let properties = &self.parameters.properties.0;
-        let each = |(name, property): &(Text<'_>, Property<'_>)| PROPERTY + property.tokens(encoding, &name.0);
+        let each =
+            |(name, property): &(Text<'_>, Property<'_>)| PROPERTY + property.tokens(encoding, &name.0);
         let start = if properties.is_empty() { 0 } else { PROPERTIES };
         encoding.count(&line) + start + properties.iter().map(each).sum::<usize>()
     }

@@ -5,8 +5,9 @@
 //! paged in as they are used.
 
 use super::layout::{
-    BUCKET_BYTES, FIRST_WIDE, Fragment, ID_BITS, MIDDLE_BYTES, NO_ID, NO_PAIR, SHORT_BYTES, SPILL_BUCKETS, bigram_bit,
-    bucket_of, fragment_bit, long_hash, long_slot, middle_key, pair_key, short_key, spread, spread_middle,
+    BUCKET_BYTES, FIRST_WIDE, Fragment, ID_BITS, MIDDLE_BYTES, NO_ID, NO_PAIR, SHORT_BYTES, SPILL_BUCKETS,
+    bigram_bit, bucket_of, fragment_bit, long_hash, long_slot, middle_key, pair_key, short_key, spread,
+    spread_middle,
 };
 
 /// The rank of what does not merge. Ranks are signed because the least of many signed ones is faster to find.
@@ -184,7 +185,7 @@ impl Vocabulary {
     }
 
     /// Read a byte of every page of the tables, so that they are in memory.
-    pub(super) fn touch(&self) -> usize {
+    pub(super) fn touch(&self) {
         const PAGE_BYTES: usize = 4096;
         let tables = [
             self.short.as_flattened().as_flattened(),
@@ -198,7 +199,7 @@ impl Vocabulary {
             self.fragments,
         ];
         let pages = tables.iter().flat_map(|table| table.iter().step_by(PAGE_BYTES));
-        std::hint::black_box(pages.map(|byte| usize::from(*byte)).sum())
+        std::hint::black_box(pages.map(|byte| usize::from(*byte)).sum::<usize>());
     }
 }
 

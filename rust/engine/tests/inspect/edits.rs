@@ -1,12 +1,15 @@
 //! What an edit changes, and that it changes nothing else.
 
+use std::num::NonZero;
+
 use aigate_engine::inspect::{Body, Edits};
 use proptest::prelude::*;
 
 use super::{
     oracle::found,
     requests::good_bodies,
-    spelling::{Json, pens, texts},
+    spelling::{pens, texts},
+    tree::Json,
 };
 
 const MESSAGES: &str = r#""messages":[{"role":"user"}]"#;
@@ -48,7 +51,7 @@ fn usage_is_asked_for_in_every_state_of_the_options() {
 
 #[test]
 fn every_cap_that_is_there_is_replaced() {
-    let edits = Edits { output_cap: Some(64), ..Edits::default() };
+    let edits = Edits { output_cap: NonZero::new(64), ..Edits::default() };
     check("", edits, r#"{"max_completion_tokens":64, @ }"#);
     check(r#""max_tokens": 100 ,"#, edits, r#"{ "max_tokens": 64 ,@ }"#);
     check(r#""max_tokens":null,"#, edits, r#"{ "max_tokens":64,@ }"#);
@@ -79,7 +82,7 @@ fn nothing_asked_is_nothing_changed() {
     let raw = format!(r#"{{"model":"m",{MESSAGES},"max_tokens":5}}"#);
     let body = Body::read(raw.as_bytes()).unwrap();
     assert!(body.edited(Edits::default()).is_unchanged());
-    let same = Edits { model: Some("m"), output_cap: Some(5), include_usage: false };
+    let same = Edits { model: Some("m"), output_cap: NonZero::new(5), include_usage: false };
     assert!(body.edited(same).is_unchanged());
     assert!(!body.edited(Edits { include_usage: true, ..same }).is_unchanged());
 }
@@ -107,7 +110,8 @@ proptest! {
         output_cap in prop::option::of(1..=1_u64 << 40),
     ) {
         let raw = pen.write(&body);
-        let edits = Edits { model: model.as_deref(), include_usage, output_cap };
+        let cap = output_cap.and_then(NonZero::new);
+        let edits = Edits { model: model.as_deref(), include_usage, output_cap: cap };
         let before = Body::read(raw.as_slice()).unwrap();
         let result = before.edited(edits).to_vec();
         prop_assert_eq!(result.len(), before.edited(edits).len());

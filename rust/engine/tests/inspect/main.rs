@@ -8,3 +8,4 @@ mod refusals;
 mod replies;
 mod requests;
 mod spelling;
+mod tree;

@@ -1,8 +1,9 @@
-//! What `inspect` must find in a body, said again over a tree of `serde_json`'s making.
+//! What `inspect` must find in a body, said again over a tree of `serde_json`'s making. The fuzz target uses it too.
 
-use aigate_engine::inspect::{Body, SpanKind};
+use aigate_engine::inspect::{Body, Flaw, InspectError, SpanKind};
+use serde::de::IgnoredAny;
 
-use super::spelling::Json;
+use super::tree::Json;
 
 const LARGEST_CAP: i64 = 1 << 40;
 
@@ -194,5 +195,35 @@ fn content(content: &Json, facts: &mut Facts) -> Told<()> {
             Ok(())
         }
         _ => Err(Refused),
+    }
+}
+
+/// A body must be taken or refused, and read, as this oracle does over the tree that `serde_json` makes of it.
+pub fn judge(raw: &[u8]) {
+    let read = Body::read(raw);
+    let is_json = std::str::from_utf8(raw).is_ok() && serde_json::from_slice::<IgnoredAny>(raw).is_ok();
+    if let Err(InspectError::Unreadable(error)) = &read {
+        let is_stricter = matches!(
+            error.flaw,
+            Flaw::TooDeep | Flaw::TooManyValues | Flaw::NotAnObject | Flaw::ByteOrderMark
+        );
+        assert!(is_stricter || !is_json, "{error}");
+        assert!(error.offset <= raw.len());
+        return;
+    }
+    assert!(is_json || read.is_err());
+    // No tree is made of lone surrogates, nor of numbers beyond a double.
+    let Ok(tree) = serde_json::from_slice::<Json>(raw) else { return };
+    match (expected(&tree), read) {
+        (Ok(mut expected), Ok(body)) => {
+            let mut found = found(&body);
+            if std::mem::take(&mut expected.has_raw_text) {
+                (found.texts, expected.texts) = Default::default();
+            }
+            assert_eq!(found, expected);
+            let text_bytes: usize = body.texts().map(|text| text.text.len()).sum();
+            assert_eq!(body.text_bytes(), text_bytes as u64);
+        }
+        (expected, read) => assert_eq!(expected.is_ok(), read.is_ok(), "{expected:?} {read:?}"),
     }
 }

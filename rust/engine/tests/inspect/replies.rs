@@ -3,7 +3,10 @@
 use aigate_engine::inspect::{Flaw, MAX_RAW_USAGE_BYTES, Reply, SpanKind, UsageCounts};
 use proptest::prelude::*;
 
-use super::spelling::{Json, pens, texts, values};
+use super::{
+    spelling::{pens, texts, values},
+    tree::Json,
+};
 
 const CHAT: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","model":"gpt-4o-2024-08-06","choices":[
   {"index":0,"message":{"role":"assistant","content":"Hé\u00e9","reasoning":"so","reasoning_content":"then",

@@ -25,7 +25,7 @@ use chunks::Chunks;
 pub(crate) use head::HeadReader;
 use head::{Framing, Parsed};
 
-/// Full reads in a row before the event loop gets its turn.
+/// Reads in a row, with never a wait between them, before the event loop gets its turn.
 const READS_PER_TURN: u32 = 16;
 
 pub(crate) struct Http1 {
@@ -92,7 +92,7 @@ impl Http1 {
         &mut self,
         core: &Core,
         origin: &Origin,
-        request: &Request,
+        request: &mut Request,
         flight: &Flight,
     ) -> Result<bool, Failure> {
         let mut outgoing = Outgoing::new(origin, request);
@@ -100,6 +100,7 @@ impl Http1 {
         parsed.head.check().map_err(|reason| flight.invalid(reason))?;
         let mut body = Body::new(parsed.framing);
         flight.set_head(parsed.head);
+        request.let_go();
         let complete = self.body(core, flight, &mut outgoing, &mut body, rest).await?;
         Ok(complete && parsed.keep_alive && outgoing.state == Written::Whole)
     }
@@ -142,7 +143,7 @@ impl Http1 {
         body: &mut Body,
         (mut from, mut to): (usize, usize),
     ) -> Result<bool, IoError> {
-        let mut reads = 0;
+        let mut reads = 0; // since the peer was last waited for
         loop {
             if from < to || body.is_done() {
                 let scratch = core.scratch.borrow();
@@ -153,11 +154,19 @@ impl Http1 {
             }
             let room = flight.room().await;
             reads += 1;
-            if reads % READS_PER_TURN == 0 {
+            if reads == READS_PER_TURN {
+                reads = 0;
                 core.reactor.breathe().await;
             }
             flight.enter(Deadline::Idle, Instant::now());
-            let read = poll_fn(|context| self.poll(context, core, flight, outgoing, room)).await;
+            let read = poll_fn(|context| {
+                let polled = self.poll(context, core, flight, outgoing, room);
+                if polled.is_pending() {
+                    reads = 0;
+                }
+                polled
+            });
+            let read = read.await;
             to = match read {
                 Ok(0) if body.ends_by_closing() => return Ok(false),
                 Ok(0) => return Err(flight.broke("closed by the peer")),
@@ -209,7 +218,9 @@ impl Outgoing {
                     return Err(error);
                 }
             }
-            Poll::Pending if self.written > before => flight.enter(Deadline::Send, Instant::now()),
+            Poll::Pending if self.written > before || before == 0 => {
+                flight.enter(Deadline::Send, Instant::now());
+            }
             Poll::Pending => {}
         }
         Ok(())

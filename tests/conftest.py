@@ -71,5 +71,5 @@ def gateway(session_gateway: Gateway, upstream: FakeUpstream) -> Iterator[Gatewa
     yield session_gateway
     said = session_gateway.logged()[logged:]
     assert session_gateway.alive(), f"the gateway is gone:\n{said[-4_000:]}"
-    assert session_gateway.worker_pids() == workers, f"a worker died:\n{said[-4_000:]}"
+    session_gateway.until(lambda: session_gateway.worker_pids() == workers, "served by the same workers as before")
     assert "Traceback" not in said, f"an exception came to the top:\n{said[-4_000:]}"

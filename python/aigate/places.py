@@ -27,11 +27,11 @@ class Places:
 
     def use(self, providers: Iterable[Provider]) -> None:
         """Take the providers of a new policy; the former ones' idle connections close with their last exchange."""
-        offline, online = [], []
+        by_place: dict[bool, list[Provider]] = {True: [], False: []}
         for provider in providers:
-            (offline if provider.type == "echo" else online).append(provider)
-        self._origins = {id(provider): (provider, self._origin(provider)) for provider in online}
-        self._offline = {id(provider): (provider, _settings(provider)) for provider in offline}
+            by_place[provider.type == "echo"].append(provider)
+        self._offline = {id(provider): (provider, _settings(provider)) for provider in by_place[True]}
+        self._origins = {id(provider): (provider, self._origin(provider)) for provider in by_place[False]}
 
     def connect(self, target: Target, outbound: Outbound, deadlines_ms: tuple[int, int, int, int]) -> Exchange:
         """Start the request; see `dispatch.Connect`."""

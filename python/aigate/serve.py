@@ -130,7 +130,7 @@ class Supervisor(MPServer):
             threading.Timer(delay, self.signal_handler_interrupt).start()
             return
         (self._run / "drain").touch()
-        super().signal_handler_interrupt(*args, **kwargs)
+        super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call] # granian is not annotated
 
     def signal_handler_reload(self, *_args: object, **_kwargs: object) -> None:
         """Workers look at the policy files four times a second; SIGHUP makes them load even an unchanged one."""

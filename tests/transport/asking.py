@@ -37,5 +37,5 @@ async def drained(upstream: Upstream) -> bytes:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let the loop turn until `condition()` holds; the test's timeout is the limit."""
-    while not condition():  # noqa: ASYNC110 - it may depend on other threads
+    while not condition():
         await asyncio.sleep(0.002)

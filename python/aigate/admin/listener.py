@@ -61,7 +61,7 @@ class AdminListener:
 
     def _stop(self) -> None:
         if self._server is not None:
-            self._server.stop()
+            self._server.stop()  # type: ignore[no-untyped-call] # granian is not annotated
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -1,7 +1,7 @@
 """One attempt at one target: from the first byte sent to the last byte read.
 
-Owns the exchange and what is learned from it. `commit` goes as far as the commit point – the whole of a plain answer,
-the first content of a stream with the content-free frames before it – so that whoever asks for it can still go
+Owns the exchange and what is learned from it. `commit` goes as far as the commit point - the whole of a plain answer,
+the first content of a stream with the content-free frames before it - so that whoever asks for it can still go
 elsewhere when it fails; after it the attempt is the answer. Invariant: after `close` the upstream is shut and the tally
 knows every token that was seen.
 """

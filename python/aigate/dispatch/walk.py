@@ -66,7 +66,7 @@ class Dispatch:
 
 
 def _deadlines(request: Request, target: Target, tally: Tally) -> tuple[int, int, int, int]:
-    """Connect, first byte, idle and total, in milliseconds. Raises UpstreamTimeout when the caller's bound has passed."""
+    """Connect, first byte, idle and total, in milliseconds. Raises UpstreamTimeout when the caller's bound is over."""
     limits = target.provider.timeouts
     total = limits.total_ms
     if request.timeout_ms:

@@ -46,7 +46,7 @@ class FrontSettings(msgspec.Struct, frozen=True):
 
     snapshot: Callable[[], Snapshot]
     new_tally: Callable[[], Tally]
-    trace: Callable[[str], tuple[str, str]]
+    trace: Callable[[bytes], tuple[str, str]]
     now: Callable[[], float]
     started_s: int
     max_body_bytes: int = 32 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Adapters by provider type. Each is a folder with the same functions: account_headers, encode, decode, reader, failure.
+"""Adapters by provider type: a folder each, with the same functions account_headers, encode, decode, reader, failure.
 
 `echo`, the offline model, has no wire of its own: it answers in OpenAI's dialect, which is read as anyone else's.
 """
@@ -8,8 +8,8 @@ from types import MappingProxyType, ModuleType
 
 from . import echo, openai
 
-ADAPTERS: Mapping[str, ModuleType] = MappingProxyType({
-    kind: openai for kind in ("echo", "llamacpp", "ollama", "openai", "openai_compatible", "tgi", "vllm")
-})
+_SPEAKING_OPENAI = ("echo", "llamacpp", "ollama", "openai", "openai_compatible", "tgi", "vllm")
+
+ADAPTERS: Mapping[str, ModuleType] = MappingProxyType(dict.fromkeys(_SPEAKING_OPENAI, openai))
 
 __all__ = ["ADAPTERS", "echo", "openai"]

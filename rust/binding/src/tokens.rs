@@ -22,7 +22,7 @@ fn count_tokens(py: Python<'_>, text: &Bound<'_, PyString>, encoding: &str) -> P
 #[pyfunction]
 fn warm_tokenizer(py: Python<'_>, encoding: &str) -> PyResult<()> {
     let encoding = known(encoding)?;
-    py.detach(|| encoding.warm());
+    enter(py, usize::MAX, || encoding.warm()); // reads from the disk
     Ok(())
 }
 

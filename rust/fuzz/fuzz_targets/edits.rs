@@ -18,11 +18,11 @@ use tree::Json;
 const EDITABLE: [&str; 4] = ["model", "stream_options", "max_tokens", "max_completion_tokens"];
 const MESSAGES: &[u8] = br#""messages":[{"role":"user"}]"#;
 
-/// Members that no edit concerns; nothing where `serde_json` makes no tree.
-fn untouched(raw: &[u8]) -> Vec<(String, Json)> {
-    let Ok(Json::Object(mut members)) = serde_json::from_slice(raw) else { return Vec::new() };
+/// Members that no edit concerns, where `serde_json` makes a tree: it makes none of lone surrogates.
+fn untouched(raw: &[u8]) -> Option<Vec<(String, Json)>> {
+    let Ok(Json::Object(mut members)) = serde_json::from_slice(raw) else { return None };
     members.retain(|(name, _)| !EDITABLE.contains(&name.as_str()));
-    members
+    Some(members)
 }
 
 fn check(raw: &[u8], edits: Edits<'_>) {
@@ -48,7 +48,9 @@ fn check(raw: &[u8], edits: Edits<'_>) {
     expected.output_cap = edits.output_cap.map(NonZero::get).or(expected.output_cap);
     assert_eq!(oracle::found(&after), expected);
     assert!(after.edited(edits).is_unchanged());
-    assert_eq!(untouched(raw), untouched(&result));
+    if let Some(members) = untouched(raw) {
+        assert_eq!(untouched(&result), Some(members));
+    }
 }
 
 fuzz_target!(|input: (Option<String>, bool, Option<u32>, &[u8])| {

@@ -132,7 +132,7 @@ impl Pool {
     }
 
     fn lease(self: &Rc<Self>) -> Option<Lease> {
-        self.drop_shared(|each| each.is_retired());
+        self.drop_shared(Shared::is_retired);
         let shared = self.shared.borrow();
         let free = shared.iter().find(|each| each.has_room())?;
         Some(Lease::new(Rc::clone(free), Rc::downgrade(self)))

@@ -19,7 +19,7 @@ def decode(body: bytes, encoding: str) -> Answer:
 
 
 class StreamReader:
-    """Reads one chat stream through the native relay; tokens are counted in `encoding` should the provider not do it."""
+    """Reads one chat stream through the native relay; `encoding` is for counting what the provider does not."""
 
     __slots__ = ("_encoding", "_relay")
 

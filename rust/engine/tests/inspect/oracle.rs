@@ -190,7 +190,11 @@ fn content(content: &Json, facts: &mut Facts) -> Told<()> {
                     part => text(part),
                 }
             }
-            let is_image = |part: &&Json| all(part, "type").contains(&&Json::Text("image_url".into()));
+            let names_an_image = |name: &&Json| match name {
+                Json::Text(name) => matches!(name.as_str(), "image_url" | "input_image" | "image"),
+                _ => false,
+            };
+            let is_image = |part: &&Json| all(part, "type").iter().any(names_an_image);
             facts.images += parts.iter().filter(is_image).count();
             Ok(())
         }

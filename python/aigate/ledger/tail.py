@@ -66,7 +66,7 @@ class FolderTail:
         stop = self._stops.get(seq)
         # A segment that was rolled and is neither sealed nor given up may still be written again from its last synced
         # byte on. Its records count, but it is not done with: how much of it was read must be known then.
-        final = not self.alive or rolled
+        final = not self.alive or seq in self._given_up or (rolled and reader.is_sealed())
         before = reader.skipped_bytes, reader.skipped_stretches
         records, at_end = reader.read(budget, stop=stop, final=final)
         self._positions[seq] = reader.offset

@@ -18,7 +18,8 @@ where
     A: for<'py> pyo3::call::PyCallArgs<'py>,
 {
     let build = || -> PyResult<PyErr> {
-        let module = ERRORS.get_or_try_init(py, || PyModule::import(py, "aigate.errors").map(Bound::unbind))?;
+        let module =
+            ERRORS.get_or_try_init(py, || PyModule::import(py, "aigate.errors").map(Bound::unbind))?;
         let class = module.bind(py).getattr(class)?.cast_into::<PyType>()?;
         Ok(PyErr::from_value(class.call1(args)?))
     };

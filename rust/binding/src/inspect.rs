@@ -142,7 +142,11 @@ impl PyReply {
 }
 
 /// The edited bytes as a Python object, which is the original itself when nothing is different.
-fn written<'py>(py: Python<'py>, original: &PyBackedBytes, edited: &Edited<'_>) -> PyResult<Bound<'py, PyBytes>> {
+fn written<'py>(
+    py: Python<'py>,
+    original: &PyBackedBytes,
+    edited: &Edited<'_>,
+) -> PyResult<Bound<'py, PyBytes>> {
     if edited.is_unchanged() {
         return Ok(original.into_pyobject(py)?.cast_into()?);
     }

@@ -67,6 +67,7 @@ def gateway(session_gateway: Gateway, upstream: FakeUpstream) -> Iterator[Gatewa
     """The gateway that most tests share. A test that brings it down fails, and does not fail the next one."""
     if not session_gateway.alive():
         session_gateway.start()
+    session_gateway.until(session_gateway.worker_pids, "served by anybody")
     workers, logged = session_gateway.worker_pids(), len(session_gateway.logged())
     yield session_gateway
     said = session_gateway.logged()[logged:]

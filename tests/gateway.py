@@ -127,8 +127,9 @@ class Gateway:
             time.sleep(POLL_S)
 
     def worker_pids(self) -> list[int]:
-        """The workers, as the gateway itself tells."""
-        return sorted(worker["pid"] for worker in json.loads(self.admin("/readyz")[1])["workers"])
+        """The workers, as the gateway itself tells; a late heartbeat makes one absent for a moment."""
+        told = self.admin("/readyz")[1]
+        return sorted(worker["pid"] for worker in json.loads(told)["workers"]) if told else []
 
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None

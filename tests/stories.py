@@ -67,7 +67,8 @@ def counter(prefix: str) -> Callable[[], str]:
 
 
 def tally(clock: Clock | None = None) -> Tally:
-    return Tally("req-1", 1_795_000_000_000, clock or Clock(), counter("attempt"))
+    clock = clock or Clock()
+    return Tally("req-1", 1_795_000_000_000, clock(), clock, counter("attempt"))
 
 
 class Journal:

@@ -117,7 +117,7 @@ class Rooms:
     def _settings(self, loop: asyncio.AbstractEventLoop) -> FrontSettings:
         return FrontSettings(
             snapshot=lambda: self._policy.snapshot,
-            new_tally=lambda: Tally(uuid7(), _now_ms(), time.perf_counter_ns, uuid7),
+            new_tally=_new_tally,
             trace=Traces().continue_trace,
             now=loop.time,
             started_s=int(time.time()),
@@ -182,6 +182,10 @@ class Policy:
         self.snapshot, self.fault = loaded.snapshot, ""
         _log.warning("policy: %s in force", self.snapshot.hash)
         return True
+
+
+def _new_tally() -> Tally:
+    return Tally(uuid7(), _now_ms(), time.perf_counter_ns(), time.perf_counter_ns, uuid7)
 
 
 def _settle_memory() -> None:

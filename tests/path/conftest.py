@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import openai
@@ -11,7 +12,15 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
 from tests.gateway import Gateway
 
+HERE = Path(__file__).parent
 HELLO: Any = [{"role": "user", "content": "Hello"}]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder starts the real gateway."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker("gateway")
 
 
 class Sdk(Protocol):

@@ -8,6 +8,8 @@ knows every token that was seen.
 
 from __future__ import annotations
 
+import msgspec
+
 from aigate.domain import Answer, Event, Exchange, Relay, Request, Tally, Target, Usage
 from aigate.errors import StreamInterrupted, UpstreamFailed
 
@@ -17,27 +19,24 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
 
 
-class Attempt:
+class Attempt(msgspec.Struct):
     """Drives one exchange; a committed one is `domain.Events`."""
 
-    __slots__ = ("_adapter", "_exchange", "_first", "_reader", "_request", "_tally", "_target")
-
-    def __init__(self, adapter: Adapter, exchange: Exchange, request: Request, target: Target, tally: Tally) -> None:
-        self._adapter = adapter
-        self._exchange = exchange
-        self._request = request
-        self._target = target
-        self._tally = tally
-        self._reader: StreamReader | None = None
-        self._first: bytes | None = None
+    adapter: Adapter
+    exchange: Exchange
+    request: Request
+    target: Target
+    tally: Tally
+    _reader: StreamReader | None = None
+    _first: bytes | None = None
 
     async def commit(self) -> None:
         """Go as far as the first content. Raises UpstreamFailed."""
-        if self._request.stream:
+        if self.request.stream:
             self._first = await self._opening()
         else:
             self._first = await self._whole()
-        self._tally.content()
+        self.tally.content()
 
     async def next(self) -> Event | None:
         """The next event, None when the answer is complete. Raises StreamInterrupted."""
@@ -49,46 +48,46 @@ class Attempt:
         try:
             data = await self._frames(self._reader)
         except UpstreamFailed as error:
-            raise StreamInterrupted(f"target {self._target.name}: {error.message}") from error
+            raise StreamInterrupted(f"target {self.target.name}: {error.message}") from error
         return Relay(data) if data else None
 
     def close(self) -> None:
         """Shut the upstream and note what was seen."""
-        self._exchange.cancel()
+        self.exchange.cancel()
         if self._reader is not None:
-            self._tally.upstream_done()
+            self.tally.upstream_done()
             self._note(self._reader.facts())
 
     async def _opening(self) -> bytes:
         """The frames of a stream up to and with the first content."""
-        status, headers = await self._exchange.head()
+        status, headers = await self.exchange.head()
         if status != 200 or not _is_event_stream(headers):
-            raise self._adapter.failure(status, headers, await self._exchange.body(MAX_ERROR_BYTES))
-        self._reader = reader = self._adapter.reader(self._request, self._target.encoding)
+            raise self.adapter.failure(status, headers, await self.exchange.body(MAX_ERROR_BYTES))
+        self._reader = reader = self.adapter.reader(self.request, self.target.encoding)
         held = []
         while not reader.has_content and (frames := await self._frames(reader)):
             held.append(frames)
         return b"".join(held)
 
     async def _whole(self) -> bytes:
-        body = await self._exchange.body(MAX_ANSWER_BYTES)
-        status, headers = await self._exchange.head()
-        self._tally.upstream_done()
+        body = await self.exchange.body(MAX_ANSWER_BYTES)
+        status, headers = await self.exchange.head()
+        self.tally.upstream_done()
         if status != 200:
-            raise self._adapter.failure(status, headers, body)
-        answer = self._adapter.decode(body, self._target.encoding)
+            raise self.adapter.failure(status, headers, body)
+        answer = self.adapter.decode(body, self.target.encoding)
         self._note(answer)
         return answer.data
 
     async def _frames(self, reader: StreamReader) -> bytes:
         """The next frames that can be handed on; empty when the stream has ended as it should."""
-        while data := await self._exchange.read():
+        while data := await self.exchange.read():
             if frames := reader.feed(data):
                 return frames
         return reader.finish()
 
     def _note(self, answer: Answer) -> None:
-        tally = self._tally
+        tally = self.tally
         tally.served_model = answer.served_model
         tally.raw_usage = answer.raw_usage
         tally.usage = answer.usage or Usage(fresh=tally.input_tokens, output=answer.counted_output, counted=True)

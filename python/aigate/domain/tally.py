@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from aigate.errors import ClientGone, GatewayError, InternalFault
 
 from .principal import Principal
@@ -31,61 +33,53 @@ class Journal(Protocol):
         """Keep it. Raises SpoolUnavailable when an intent cannot be kept."""
 
 
-class Tally:
-    """Facts of one request; see the module's words. All `*_ns` are readings of `now`, 0 = has not happened."""
+class Tally(msgspec.Struct):
+    """Facts of one request; see the module's words. All `*_ns` are readings of `now`, 0 = has not happened.
 
-    __slots__ = (
-        "_began_ns",
-        "_content_ns",
-        "_error",
-        "_new_id",
-        "_now",
-        "_owns_request_id",
-        "_receipt",
-        "_succeeded",
-        "_upstream_ns",
-        "arrived_ns",
-        "attempt",
-        "closed",
-        "input_tokens",
-        "policy",
-        "principal",
-        "raw_usage",
-        "request",
-        "request_id",
-        "served_model",
-        "target",
-        "time_ms",
-        "trace_id",
-        "usage",
-    )
+    Attributes:
+        request_id: ours until the caller names another; an unnamed request's first attempt carries it as its own id.
+        time_ms: Unix milliseconds when the request came in; arrived_ns: the same moment on `now`.
+        now: monotonic nanoseconds.
+        new_id: makes ids of attempts.
+        closed: the outcome, or the refusal, has been drawn.
+    """
 
-    def __init__(self, request_id: str, time_ms: int, now: Callable[[], int], new_id: Callable[[], str]) -> None:
-        self._now = now
-        self._new_id = new_id
-        self.request_id = request_id
-        self.time_ms = time_ms
-        self.arrived_ns = now()
-        self.trace_id = ""
-        self.policy = ""
-        self.principal = NOBODY
-        self.request: Request | None = None
-        self.attempt = 0
-        self._owns_request_id = True
-        self._forget()
+    request_id: str
+    time_ms: int
+    arrived_ns: int
+    now: Callable[[], int]
+    new_id: Callable[[], str]
+    policy: str = ""
+    trace_id: str = ""
+    principal: Principal = NOBODY
+    request: Request | None = None
+    attempt: int = 0
+    target: Target | None = None
+    input_tokens: int = 0
+    usage: Usage | None = None
+    raw_usage: str = ""
+    served_model: str = ""
+    closed: bool = False
+    _named: bool = False
+    _receipt: Receipt | None = None
+    _error: GatewayError | None = None
+    _succeeded: bool = False
+    _began_ns: int = 0
+    _content_ns: int = 0
+    _upstream_ns: int = 0
 
     def name(self, request_id: str) -> None:
         """The caller has named the request itself."""
         self.request_id = request_id
-        self._owns_request_id = False
+        self._named = True
 
     def _forget(self) -> None:
         """Nothing is known of the next attempt yet."""
-        self._receipt: Receipt | None = None
+        self._receipt = None
         self._began_ns = self._content_ns = self._upstream_ns = self.input_tokens = 0
-        self._error: GatewayError | None = None
-        self.target: Target | None = None
-        self.usage: Usage | None = None
+        self._error = None
+        self.target = None
+        self.usage = None
         self.raw_usage = self.served_model = ""
         self._succeeded = self.closed = False
 
@@ -94,11 +88,12 @@ class Tally:
     def open(self, target: Target, input_tokens: int) -> Receipt:
         """A new attempt starts; `input_tokens` is our own count of the prompt. Gives the intent."""
         self.attempt += 1
-        attempt_id = self.request_id if self.attempt == 1 and self._owns_request_id else self._new_id()
-        self._forget()
+        attempt_id = self.request_id if self.attempt == 1 and not self._named else self.new_id()
+        if self.attempt > 1:
+            self._forget()
         self.target = target
         self.input_tokens = input_tokens
-        self._began_ns = self._now()
+        self._began_ns = self.now()
         receipt = self._receipt = self._blank("intent", attempt_id)
         receipt.attempt = self.attempt
         receipt.provider = target.provider.name
@@ -108,11 +103,11 @@ class Tally:
 
     def content(self) -> None:
         """The first content is about to be handed on."""
-        self._content_ns = self._now()
+        self._content_ns = self.now()
 
     def upstream_done(self) -> None:
         """The last byte of the provider has been read."""
-        self._upstream_ns = self._now()
+        self._upstream_ns = self.now()
 
     def failed(self, error: GatewayError) -> None:
         """The attempt, or the request before any attempt, ended with `error`; the first error stands."""
@@ -128,7 +123,7 @@ class Tally:
         self.closed = True
         receipt = self._receipt
         if receipt is None:
-            receipt = self._blank("refusal", self._new_id())
+            receipt = self._blank("refusal", self.new_id())
         else:
             receipt.kind = "outcome"
             receipt.served_model = self.served_model
@@ -142,7 +137,7 @@ class Tally:
 
     def remaining_ms(self, timeout_ms: int) -> int:
         """Milliseconds left of a bound on the whole call."""
-        return timeout_ms - (self._now() - self.arrived_ns) // NANOS_PER_MILLI
+        return timeout_ms - (self.now() - self.arrived_ns) // NANOS_PER_MILLI
 
     @property
     def committed(self) -> bool:
@@ -179,7 +174,7 @@ class Tally:
             receipt.price_version = price.version
 
     def _put_end(self, receipt: Receipt) -> None:
-        ended = self._now()
+        ended = self.now()
         took = ended - self.arrived_ns
         upstream = (self._upstream_ns or ended) - self._began_ns if self._began_ns else 0
         receipt.latency_ms = took / NANOS_PER_MILLI

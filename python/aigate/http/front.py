@@ -60,56 +60,53 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     snapshot: Snapshot
 
 
-class HttpCall:
+class HttpCall(msgspec.Struct):
     """One completion request at the door; see `pipeline.Call`."""
 
-    __slots__ = ("_asked", "_body", "_course", "_reply", "_settings", "tally")
-
-    def __init__(self, asked: Asked, course: Course, reply: Reply, tally: Tally, settings: FrontSettings) -> None:
-        self._asked = asked
-        self._course = course
-        self._reply = reply
-        self._settings = settings
-        self._body: bytes | None = None
-        self.tally = tally
+    asked: Asked
+    course: Course
+    back: Reply
+    tally: Tally
+    settings: FrontSettings
+    body: bytes | None = None
 
     @property
     def credential(self) -> bytes:
         """What the caller showed."""
-        return self._asked.head.credential
+        return self.asked.head.credential
 
     @property
     def snapshot(self) -> Snapshot:
         """The policy as it was when the request came in."""
-        return self._asked.snapshot
+        return self.asked.snapshot
 
     async def read(self, principal: Principal) -> Request:
         """Read the body, then inspect it."""
-        body = await read_body(self._course.receive, self._asked.head.content_length, self._settings.max_body_bytes)
-        self._course.reading = False
-        return chat.read_chat(body, self._asked.wishes, principal)
+        body = await read_body(self.course.receive, self.asked.head.content_length, self.settings.max_body_bytes)
+        self.course.reading = False
+        return chat.read_chat(body, self.asked.wishes, principal)
 
     async def reply(self, events: Events) -> None:
         """Relay a stream as it comes. A whole answer waits for `close`, so that its head can say what it cost."""
         streams = self.tally.request is not None and self.tally.request.stream
         while (event := await events.next()) is not None:
             if streams:
-                self._course.writing = self._settings.now()
-                await self._reply.more(event.data)
-                self._course.writing = 0.0
+                self.course.writing = self.settings.now()
+                await self.back.more(event.data)
+                self.course.writing = 0.0
             else:
-                self._body = event.data
+                self.body = event.data
 
     async def close(self, receipt: Receipt) -> None:
         """End the stream with its cost, or send the whole answer."""
-        if self._body is None:
-            await self._reply.end(chat.cost_comment(receipt))
+        if self.body is None:
+            await self.back.end(chat.cost_comment(receipt))
         else:
-            await self._reply.answer(self._body, receipt)
+            await self.back.answer(self.body, receipt)
 
     def interruption(self) -> GatewayError:
         """Why the call was cut, as the watch saw it."""
-        return self._course.cut_by or ClientGone("the call was dropped")
+        return self.course.cut_by or ClientGone("the call was dropped")
 
 
 class Front:

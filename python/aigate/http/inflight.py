@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
+
 from aigate.errors import BodyTimeout, ClientGone, GatewayError, ShuttingDown
 
 from .asgi import Receive
@@ -19,19 +21,23 @@ BODY_STALL_S = 30.0
 WRITE_STALL_S = 30.0
 
 
-class Course:
-    """Where one call stands, as far as the watch is concerned. Times are readings of the loop's clock, in seconds."""
+class Course(msgspec.Struct, eq=False):
+    """Where one call stands, as far as the watch is concerned. Times are readings of the loop's clock, in seconds.
 
-    __slots__ = ("cut_by", "reading", "receive", "since", "task", "watch", "writing")
+    Attributes:
+        since: when it began.
+        reading: its body is still coming.
+        writing: since when the caller has been expected to take what it is sent, 0 = it is not.
+        cut_by: why it was ended from outside.
+    """
 
-    def __init__(self, receive: Receive, task: asyncio.Task[object], now: float) -> None:
-        self.receive = receive
-        self.task = task
-        self.since = now
-        self.reading = True
-        self.writing = 0.0
-        self.watch: asyncio.Task[None] | None = None
-        self.cut_by: GatewayError | None = None
+    receive: Receive
+    task: asyncio.Task[object]
+    since: float
+    reading: bool = True
+    writing: float = 0.0
+    watch: asyncio.Task[None] | None = None
+    cut_by: GatewayError | None = None
 
     def cut(self, reason: GatewayError) -> None:
         """End the call from outside; the first reason stands."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from aigate.dialects import chat
 from aigate.domain import Receipt, Tally
 from aigate.errors import GatewayError, UpstreamError
@@ -14,21 +16,22 @@ _NO_CACHE = (b"cache-control", b"no-cache")
 _CACHE_OFF = (b"x-aigate-cache", b"off")
 
 
-class Reply:
-    """One response."""
+class Reply(msgspec.Struct):
+    """One response.
 
-    __slots__ = ("_send", "_tally", "started")
+    Attributes:
+        started: its head is out.
+    """
 
-    def __init__(self, send: Send, tally: Tally) -> None:
-        self._send = send
-        self._tally = tally
-        self.started = False
+    send: Send
+    tally: Tally
+    started: bool = False
 
     async def whole(self, status: int, body: bytes, headers: Headers) -> None:
         """A complete response."""
         self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def answer(self, body: bytes, receipt: Receipt) -> None:
         """A whole answer with its place, its cost and its time."""
@@ -50,12 +53,12 @@ class Reply:
             self.started = True
             headers = self._headers(_EVENT_STREAM)
             headers.append(_NO_CACHE)
-            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            await self.send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self.send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self, data: bytes = b"") -> None:
         """The last bytes of a stream."""
-        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+        await self.send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def refuse(self, error: GatewayError) -> None:
         """Tell the caller: as a response while that is possible, as the last event of the stream after that."""
@@ -73,7 +76,7 @@ class Reply:
 
     def _headers(self, content_type: tuple[bytes, bytes]) -> Headers:
         """Which request this answers, and by which policy and target."""
-        tally = self._tally
+        tally = self.tally
         headers: Headers = [
             content_type,
             (b"x-request-id", tally.request_id.encode()),

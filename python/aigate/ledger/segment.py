@@ -76,6 +76,7 @@ class Segment:
     def sync(self) -> None:
         """Have the disk confirm everything written before the call. Never to be called again after an OSError."""
         if not self._named_durably:
+            sync_folder(self._path.parent)
             self._named_durably = True
         self._disk.sync(self._fd)
 

@@ -158,7 +158,7 @@ impl Vocabulary {
         let rest = piece.get(start..).unwrap_or_default();
         let window = &rest[..size.min(rest.len())];
         if window.len() > WINDOW {
-            return self.merged_line(window).map(|at| start + at).collect();
+            return Line::of_bytes(self, window).merged(self).map(|at| start + at).collect();
         }
         let mut bits = self.merged_window(window);
         let mut starts = Vec::with_capacity(WINDOW);
@@ -168,69 +168,83 @@ impl Vocabulary {
         }
         starts
     }
+}
 
-    /// Where the tokens of a window of any size start.
-    fn merged_line(&self, window: &[u8]) -> impl Iterator<Item = usize> {
-        let end = window.len();
-        let mut ids: Vec<u32> = window.iter().map(|byte| self.byte(*byte)).collect();
-        let mut next: Vec<usize> = (1..=end).collect();
-        let mut previous: Vec<usize> = (0..end).map(|at| at.saturating_sub(1)).collect();
-        let mut due = Ranks::new(window.windows(2).map(|two| self.byte_pair(two[0], two[1])));
-        while let Some((rank, at)) = due.first_least() {
-            let right = next[at];
-            let after = next[right];
-            ids[at] = rank.cast_unsigned();
-            next[at] = after;
-            next[right] = right; // no longer a start
-            due.set(right, NEVER);
-            if after < end {
-                previous[after] = at;
-                due.set(at, self.pair(ids[at], ids[after]));
-            } else {
-                due.set(at, NEVER);
+/// Any number of adjacent parts on their way to tokens.
+struct Line {
+    /// The token of the part that starts at a place.
+    ids: Vec<u32>,
+    /// What that part and the next would merge to.
+    ranks: Vec<i32>,
+    /// No rank of the `block` ranks of each block is below this.
+    floors: Vec<i32>,
+    block: usize,
+    /// Where the next part starts; of a place that is no start any more, itself.
+    next: Vec<usize>,
+    previous: Vec<usize>,
+}
+
+impl Line {
+    fn of_bytes(vocabulary: &Vocabulary, window: &[u8]) -> Self {
+        let len = window.len();
+        let block = len.isqrt().next_multiple_of(16);
+        let mut ranks: Vec<i32> =
+            window.windows(2).map(|two| vocabulary.byte_pair(two[0], two[1])).chain([NEVER]).collect();
+        ranks.resize(len.next_multiple_of(block), NEVER);
+        Self {
+            ids: window.iter().map(|byte| vocabulary.byte(*byte)).collect(),
+            floors: ranks.chunks(block).map(least).collect(),
+            ranks,
+            block,
+            next: (1..=len).collect(),
+            previous: (0..len).map(|at| at.saturating_sub(1)).collect(),
+        }
+    }
+
+    /// Merge what merges; the places where tokens start.
+    fn merged(mut self, vocabulary: &Vocabulary) -> impl Iterator<Item = usize> {
+        loop {
+            let rank = least(&self.floors);
+            if rank == NEVER {
+                return (0..self.next.len()).filter(move |at| self.next[*at] != *at);
             }
-            if at > 0 {
-                let before = previous[at];
-                due.set(before, self.pair(ids[before], ids[at]));
+            // A merge makes pairs of higher rank only, so all of this rank are there, and are taken from the left.
+            for block in 0..self.floors.len() {
+                if self.floors[block] == rank {
+                    let places = block * self.block..(block + 1) * self.block;
+                    for at in places.clone() {
+                        if self.ranks[at] == rank {
+                            self.merge(vocabulary, at);
+                        }
+                    }
+                    self.floors[block] = least(&self.ranks[places]);
+                }
             }
         }
-        (0..end).filter(move |at| next[*at] != *at)
-    }
-}
-
-/// Ranks by place, the least of which is found by looking at about twice the square root of their number.
-struct Ranks {
-    all: Vec<i32>,
-    /// The least of each `block` ranks.
-    blocks: Vec<i32>,
-    block: usize,
-}
-
-impl Ranks {
-    fn new(ranks: impl Iterator<Item = i32>) -> Self {
-        let mut all: Vec<i32> = ranks.chain([NEVER]).collect();
-        let block = all.len().isqrt().next_multiple_of(16);
-        all.resize(all.len().next_multiple_of(block), NEVER);
-        let blocks = all.chunks(block).map(least).collect();
-        Self { all, blocks, block }
     }
 
-    /// The least rank and the first place that has it, unless nothing merges.
-    fn first_least(&self) -> Option<(i32, usize)> {
-        let rank = least(&self.blocks);
-        let is_it = |other: &i32| *other == rank;
-        let first = self.blocks.iter().position(is_it).filter(|_| rank != NEVER)? * self.block;
-        Some((rank, first + self.all[first..].iter().position(is_it)?))
+    fn merge(&mut self, vocabulary: &Vocabulary, at: usize) {
+        let right = self.next[at];
+        let after = self.next[right];
+        self.ids[at] = self.ranks[at].cast_unsigned();
+        self.next[at] = after;
+        self.next[right] = right;
+        self.ranks[right] = NEVER;
+        self.ranks[at] = NEVER;
+        if after < self.ids.len() {
+            self.previous[after] = at;
+            self.set(at, vocabulary.pair(self.ids[at], self.ids[after]));
+        }
+        if at > 0 {
+            let before = self.previous[at];
+            self.set(before, vocabulary.pair(self.ids[before], self.ids[at]));
+        }
     }
 
     fn set(&mut self, at: usize, rank: i32) {
-        let before = std::mem::replace(&mut self.all[at], rank);
-        let block = at / self.block;
-        if rank <= self.blocks[block] {
-            self.blocks[block] = rank;
-        } else if before == self.blocks[block] {
-            self.blocks[block] = least(&self.all[block * self.block..][..self.block]);
-        }
+        self.ranks[at] = rank;
+        let floor = &mut self.floors[at / self.block];
+        *floor = rank.min(*floor);
     }
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from tests.gateway import Gateway
 from tests.upstreams import FakeUpstream, never_accepting, refusing_url
 

@@ -9,10 +9,10 @@ import time
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
-from tests.native.tiktoken_offline import ENCODINGS, tiktoken_encoding
 
 from aigate._native import count_tokens, warm_tokenizer
 from bench.micro.texts import texts
+from tests.native.tiktoken_offline import ENCODINGS, tiktoken_encoding
 
 TEXTS = texts()
 pytestmark = pytest.mark.benchmark(group="tokens", timer=time.process_time, max_time=0.3, min_rounds=5)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import typer
-from tests.ledger.receipts import SMALL, outcome, refusal
 from typer.testing import CliRunner
 
 from aigate.cli.usage import usage
 from aigate.ledger import IdSource, SpoolWriter, uuid7
+from tests.ledger.receipts import SMALL, outcome, refusal
 
 app = typer.Typer()
 app.command()(usage)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.config.policies import ECHO, HEAD, faults, load
 
 from aigate.config.checks import normal_base_url
+from tests.config.policies import ECHO, HEAD, faults, load
 
 KEY = "a" * 64
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.config.policies import ECHO, HEAD, OPENAI, faults, load
 
 DOLLARS = "expected US dollars per million tokens such as 2.50"

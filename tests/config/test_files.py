@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.config.policies import DAY, ECHO, ENV, faults
 
 from aigate.config import load_policy
 from aigate.config.files import MAX_FILE_BYTES, MAX_FILES
 from aigate.errors import PolicyInvalid
+from tests.config.policies import DAY, ECHO, ENV, faults
 
 
 def faults_at(path: Path) -> list[str]:

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.config.policies import DAY, ECHO, ENV, OPENAI, faults
 
 from aigate.config import data_folder, default_path, load_policy
 from aigate.errors import PolicyInvalid
 from aigate.prices import PriceEntry, PriceFile, Rates
 from aigate.prices.keeping import write_price_file
+from tests.config.policies import DAY, ECHO, ENV, OPENAI, faults
 
 CANARY = ENV["KEY"]
 

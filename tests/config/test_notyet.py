@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 from msgspec import inspect as types
-from tests.config.policies import ECHO, HEAD, faults
 
 from aigate.config.notyet import NOT_YET, NOT_YET_SECRETS
 from aigate.config.written import Written
+from tests.config.policies import ECHO, HEAD, faults
 
 RATE = "expected a rate such as 600/minute or 2M/minute (second, minute, hour, day)"
 USES = {

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.config.policies import load
 
 from aigate.config import written
 from aigate.config.reference import _docs, _sections, main, reference
 from aigate.config.written import Written
+from tests.config.policies import load
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "policy.md"
 SECTIONS = [of for _, of in _sections(("",), Written, set())]

@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.config.policies import HEAD, OPENAI, faults, load
 
 from aigate.config import load_policy
 from aigate.config.secret_refs import MAX_SECRET_BYTES, SecretReader, reference
 from aigate.errors import PolicyInvalid
+from tests.config.policies import HEAD, OPENAI, faults, load
 
 CANARY = "sk-canary-0123456789"
 PLAIN_CANARY = "hunter2correcthorse"

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.config.policies import ECHO, ENV, HEAD, OPENAI, faults, load
 
 from aigate.config.snapshot import policy_hash
 from aigate.config.written import Written, WrittenModel, WrittenProvider
 from aigate.domain import ANY_MODEL, Price, Timeouts, Usage
 from aigate.providers.echo.options import EchoOptions
+from tests.config.policies import ECHO, ENV, HEAD, OPENAI, faults, load
 
 MODEL = "models: {m: {targets: [openai/gpt-4o, {use: openai/nope}]}}\n"
 

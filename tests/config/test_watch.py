@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.config.policies import ECHO, HEAD
 
 from aigate.config import PolicyWatch, load_policy
 from aigate.errors import PolicyInvalid
 from aigate.prices import PriceEntry, PriceFile, Rates
 from aigate.prices.keeping import write_price_file
+from tests.config.policies import ECHO, HEAD
 
 DAY = "2026-11-23"
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from tests.http.asgi_client import Caller, scope
 
 from aigate.dialects import chat
 from aigate.domain import Event, Principal, Relay, Request, Route, Snapshot, Tally, Usage
@@ -17,6 +16,7 @@ from aigate.http import Front, FrontSettings, InFlight, inflight
 from aigate.pipeline import Gate
 from aigate.routing import plan
 from tests import stories
+from tests.http.asgi_client import Caller, scope
 
 BODY = b'{"model": "assistant"}'
 Answer = Callable[[Tally], AsyncGenerator[Event]]

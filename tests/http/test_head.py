@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.http.asgi_client import scope
 
 from aigate.errors import GatewayError, HeadTooLarge, HostInvalid, InvalidRequest, MediaTypeUnsupported
 from aigate.http.head import MAX_HEADERS, read_head, require_json
+from tests.http.asgi_client import scope
 
 
 def with_host(*values: str) -> dict[str, object]:

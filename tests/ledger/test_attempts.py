@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ledger.receipts import ids, intent, outcome, refusal
 
 from aigate.ledger import GATEWAY_DIED
 from aigate.ledger.attempts import OpenAttempts
 from aigate.ledger.format import INTENT, OUTCOME, REFUSAL
 from aigate.ledger.reader import Record
+from tests.ledger.receipts import ids, intent, outcome, refusal
 
 IDS = [next(ids(n)) for n in range(6)]
 encode = msgspec.json.encode

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.ledger.receipts import FailingDisk
 
 from aigate.ledger.chain import SegmentChain
 from aigate.ledger.format import ALIVE_FILE, OUTCOME, SegmentHeader, pack
 from aigate.ledger.options import SpoolOptions
 from aigate.ledger.segment import Segment
 from aigate.ledger.tail import FolderTail
+from tests.ledger.receipts import FailingDisk
 
 OPTIONS = SpoolOptions(segment_bytes=2_048, spool_bytes=1 << 30)
 

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ledger.receipts import outcome
 
 from aigate.ledger.format import (
     CANDIDATE,
@@ -25,6 +24,7 @@ from aigate.ledger.format import (
     segment_seq,
     unpack,
 )
+from tests.ledger.receipts import outcome
 
 U32 = st.integers(min_value=0, max_value=2**32 - 1)
 HEADER = SegmentHeader(3, bytes(range(16)), 4711, 9, replaces=8, replaces_from=1234)

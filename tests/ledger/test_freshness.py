@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.ledger.receipts import SMALL, SeenViews, ids, intent, outcome, written_spool
-
 from aigate.ledger import Shipper, SpoolWriter, StewardLock, bring_up_to_date
 from aigate.store import LedgerTable
+from tests.ledger.receipts import SMALL, SeenViews, ids, intent, outcome, written_spool
 
 
 class Time:

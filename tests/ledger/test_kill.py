@@ -10,10 +10,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.ledger.receipts import SeenViews
 
 from aigate.ledger import Shipper
 from aigate.store import LedgerTable
+from tests.ledger.receipts import SeenViews
 
 # Says what it is about to write, writes it, says that `append` returned; forever, several attempts at a time.
 WRITER = """

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.ledger.receipts import PARKED, SMALL, MemorySink, SeenViews, ids, intent, outcome, refusal, written_spool
 
 from aigate.domain import Receipt
 from aigate.errors import StoreUnavailable
@@ -19,6 +18,7 @@ from aigate.ledger.checkpoint import load_checkpoint
 from aigate.ledger.format import HEADER_SIZE, OUTCOME, pack
 from aigate.ledger.shipper import DEAD_LETTERS_FILE, Shipper
 from aigate.store import LedgerTable
+from tests.ledger.receipts import PARKED, SMALL, MemorySink, SeenViews, ids, intent, outcome, refusal, written_spool
 
 TINY = SpoolOptions(segment_bytes=4096, interval_s=PARKED)
 

@@ -13,6 +13,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
+from aigate.domain import Receipt
+from aigate.errors import SpoolUnavailable
+from aigate.ledger import SpoolOptions, SpoolWriter
+from aigate.ledger.format import ALIVE_FILE, MAX_BODY
+from aigate.ledger.heartbeat import read_heartbeat
+from aigate.ledger.tail import FolderTail
 from tests.ledger.receipts import (
     NOW_MS,
     PARKED,
@@ -26,13 +33,6 @@ from tests.ledger.receipts import (
     read_all,
     refusal,
 )
-
-from aigate.domain import Receipt
-from aigate.errors import SpoolUnavailable
-from aigate.ledger import SpoolOptions, SpoolWriter
-from aigate.ledger.format import ALIVE_FILE, MAX_BODY
-from aigate.ledger.heartbeat import read_heartbeat
-from aigate.ledger.tail import FolderTail
 
 
 @pytest.fixture
@@ -85,6 +85,22 @@ def test_the_fsync_policy_is_kept(tmp_path: Path, disk: FailingDisk, policy: str
     assert (segment.stat().st_ino in disk.synced) is (policy == "always")
     writer.close()
     assert bool(disk.synced) is (policy != "off")
+
+
+def test_a_new_segments_name_is_synced_before_its_records_count_as_kept(
+    tmp_path: Path, disk: FailingDisk, writer: SpoolWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr("os.fsync", lambda fd: order.append(Path(f"/proc/self/fd/{fd}").readlink().name))
+    sync = disk.sync
+    monkeypatch.setattr(disk, "sync", lambda fd: (order.append("records"), sync(fd)))
+    writer._chain._disk = disk.disk()
+    writer._chain._current._disk = disk.disk()  # type: ignore[union-attr]
+    draw = ids()
+    for _ in range(2):
+        writer.append(intent(next(draw)))
+        writer._sync()
+    assert order == [only_folder(tmp_path).name, "records", "records"]
 
 
 def test_the_keeper_syncs_soon_after_a_record_and_then_rests(tmp_path: Path, disk: FailingDisk) -> None:
@@ -223,7 +239,8 @@ def test_a_full_disk_refuses_intents_and_keeps_every_outcome(
     assert len(segments(tmp_path)) == 1
     assert writer.state().waiting
     assert not writer.state().writable
-    assert len(kept(tmp_path)) == len(accepted) - writer.state().waiting, "the reserve takes outcomes"
+    assert len(kept(tmp_path)) == len(accepted) - writer.state().waiting
+    assert 0 < writer.state().waiting < 60, "the reserve takes outcomes, and outcomes alone"
     disk.fail_allocate = 0
     writer._sync()
     accepted.append(intent(next(draw)))

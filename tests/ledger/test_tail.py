@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.ledger.receipts import PARKED, SMALL, FailingDisk, ids, intent, only_folder, outcome, read_all, written_spool
 
 from aigate.ledger import SpoolOptions, SpoolWriter
 from aigate.ledger.format import ALIVE_FILE, HEADER_SIZE, MAGIC
 from aigate.ledger.tail import FolderTail
+from tests.ledger.receipts import PARKED, SMALL, FailingDisk, ids, intent, only_folder, outcome, read_all, written_spool
 
 TINY = SpoolOptions(segment_bytes=4096, interval_s=PARKED)
 

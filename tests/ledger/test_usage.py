@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.ledger.receipts import NOW_MS, outcome, refusal
 
 from aigate.domain import Receipt
 from aigate.errors import InvalidRequest
 from aigate.ledger import DIMENSIONS, IdSource, Totals, UsageQuery, exact_usd, parse_query, read_usage
 from aigate.ledger.usage import MAX_DIMENSIONS
 from aigate.store import LedgerTable
+from tests.ledger.receipts import NOW_MS, outcome, refusal
 
 HOUR = 3_600_000
 DAY = 24 * HOUR

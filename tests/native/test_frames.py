@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openai._streaming import SSEDecoder
-from tests.upstreams.recorded import Recorded, chat_exchanges
 
 from aigate._native import ChatRelay, SseReader, count_tokens, sse_event
 from aigate.errors import UpstreamInvalid
+from tests.upstreams.recorded import Recorded, chat_exchanges
 
 PROVIDERS = ("azure", "mistral", "openai", "tgi", "vllm")
 STREAMS = [one for provider in PROVIDERS for one in chat_exchanges(provider) if one.is_stream]

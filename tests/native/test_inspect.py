@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.upstreams.recorded import Recorded, chat_exchanges
 
 from aigate._native import Body, Reply, count_tokens, inspect, read_reply
 from aigate.errors import InvalidRequest, UpstreamInvalid
+from tests.upstreams.recorded import Recorded, chat_exchanges
 
 PROVIDERS = ("azure", "mistral", "openai", "tgi", "vllm")
 EXCHANGES = [one for provider in PROVIDERS for one in chat_exchanges(provider)]

@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.native.tiktoken_offline import ENCODINGS, tiktoken_encoding
-from tests.upstreams.recorded import FOLDER
 
 from aigate._native import count_tokens, warm_tokenizer
+from tests.native.tiktoken_offline import ENCODINGS, tiktoken_encoding
+from tests.upstreams.recorded import FOLDER
 
 encodings = pytest.mark.parametrize("name", ENCODINGS)
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import openai
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
+
 from tests.gateway import Gateway
 
 HERE = Path(__file__).parent

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+
 from tests.gateway import Gateway
 from tests.path.raw import Heard, ask, chat_body, chat_request, connected, hear, say
 from tests.upstreams import FakeUpstream

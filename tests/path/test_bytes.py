@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+
 from tests.gateway import Gateway
 from tests.path.raw import Heard, ask, chat_body, events
 from tests.upstreams import FakeUpstream, Play, Recorded, chat_exchanges, play

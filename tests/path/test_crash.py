@@ -12,6 +12,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 import pytest
+
 from tests.conftest import UPSTREAM_KEY, policy_for
 from tests.gateway import Gateway
 from tests.path.raw import ask, chat_body

@@ -10,6 +10,7 @@ import struct
 import time
 
 import pytest
+
 from tests.gateway import Gateway
 from tests.path.raw import ask, chat_body, chat_request, connected
 from tests.upstreams import FakeUpstream, play

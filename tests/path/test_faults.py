@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from tests.gateway import Gateway
 from tests.path.raw import Heard, ask, chat_body, chat_request, connected, events, hear
 from tests.upstreams import FakeUpstream, Play, play

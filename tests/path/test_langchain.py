@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessageChunk, HumanMessage, SystemMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
+
 from tests.gateway import Gateway
 from tests.upstreams import FakeUpstream
 

@@ -8,6 +8,7 @@ import subprocess
 from typing import Any
 
 import pytest
+
 from tests.clients.install import HERE, litellm_python
 from tests.gateway import Gateway
 

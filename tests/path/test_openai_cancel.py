@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import openai
+
 from tests.gateway import Gateway
 from tests.path.conftest import HELLO
 from tests.upstreams import FakeUpstream, play

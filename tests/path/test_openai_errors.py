@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import openai
 import pytest
+
 from tests.gateway import Gateway
 from tests.path.conftest import HELLO, Sdk
 from tests.upstreams import FakeUpstream, play

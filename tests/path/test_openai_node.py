@@ -9,6 +9,7 @@ import subprocess
 from typing import Any
 
 import pytest
+
 from tests.clients.install import node_folder
 from tests.gateway import Gateway
 from tests.upstreams import FakeUpstream, play

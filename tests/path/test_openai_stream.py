@@ -5,6 +5,7 @@ from __future__ import annotations
 import openai
 import pytest
 from openai.types.chat import ChatCompletionChunk
+
 from tests.path.conftest import HELLO, Sdk
 from tests.upstreams import FakeUpstream, play
 

@@ -7,6 +7,7 @@ import json
 
 import openai
 from pydantic import BaseModel
+
 from tests.path.conftest import HELLO, Sdk
 from tests.upstreams import FakeUpstream, load
 

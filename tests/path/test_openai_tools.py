@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 from pydantic import BaseModel
+
 from tests.path.conftest import Sdk
 from tests.upstreams import FakeUpstream, load
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.conftest import UPSTREAM_KEY, policy_for
 from tests.gateway import Gateway
 from tests.path.raw import chat_body, chat_request, connected, events, hear

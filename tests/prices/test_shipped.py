@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from tests.prices.test_litellm_map import SAMPLE
 
 from aigate.prices import PriceBook, load_shipped, nano_usd, read_price_file
 from aigate.prices.book import SHIPPED
 from aigate.prices.curate import curate
 from aigate.prices.keeping import price_file_text, unfolded
 from aigate.prices.litellm_map import DEAREST, read_map
+from tests.prices.test_litellm_map import SAMPLE
 
 FILE = load_shipped()
 BOOK = PriceBook(FILE)

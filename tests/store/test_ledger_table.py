@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.ledger.receipts import ids, intent, outcome, refusal
 
 from aigate.domain import Receipt
 from aigate.errors import StoreUnavailable
 from aigate.store import LedgerTable
 from aigate.store.ledger_table import COLUMNS
+from tests.ledger.receipts import ids, intent, outcome, refusal
 
 IDS = [next(ids(n)) for n in range(5)]
 UNSTORABLE = [

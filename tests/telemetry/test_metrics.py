@@ -8,13 +8,13 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
-from tests.ledger.receipts import outcome, refusal
-from tests.stories import target
 
 from aigate.domain import Receipt, Route, Snapshot
 from aigate.ledger import FleetState, Heartbeat, Shipped, SpoolState, WorkerHealth
 from aigate.telemetry import KnownNames, Metrics, TelemetryViews
 from aigate.telemetry.metrics import LATENCY_BOUNDS, OVERHEAD_BOUNDS, TTFT_BOUNDS
+from tests.ledger.receipts import outcome, refusal
+from tests.stories import target
 
 NAMES = KnownNames(frozenset({"gpt-4o", "smart"}), frozenset({"openai", "azure"}), frozenset({"gpt-4o", "o3"}))
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

@@ -16,6 +16,7 @@ from h2.events import (
     StreamReset,
 )
 from h2.settings import SettingCodes
+
 from tests.transport.peer import Wire
 
 

@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from tests.transport.asking import DEADLINES_MS, LIMIT, drained, post, send, until
-from tests.transport.conftest import Opener
-from tests.transport.peer import Peer, Received, Wire, keep_alive
 
 from aigate._native import Client, Origin
 from aigate.domain import Outbound
 from aigate.errors import InvalidRequest, UpstreamInvalid, UpstreamUnreachable
+from tests.transport.asking import DEADLINES_MS, LIMIT, drained, post, send, until
+from tests.transport.conftest import Opener
+from tests.transport.peer import Peer, Received, Wire, keep_alive
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
 

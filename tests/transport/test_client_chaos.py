@@ -6,14 +6,14 @@ import asyncio
 import random
 
 import pytest
-from tests.transport.asking import LIMIT, PATIENT_MS, drained, send
-from tests.transport.certificates import ca_file, server
-from tests.transport.conftest import Opener
-from tests.transport.peer import Peer, Wire
 
 from aigate._native import Origin
 from aigate.errors import UpstreamFailed
 from aigate.transport import Transport
+from tests.transport.asking import LIMIT, PATIENT_MS, drained, send
+from tests.transport.certificates import ca_file, server
+from tests.transport.conftest import Opener
+from tests.transport.peer import Peer, Wire
 
 EXCHANGES = 250
 CONCURRENT = 25

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+
+from aigate.errors import UpstreamFailed, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
 from tests.transport.asking import DEADLINES_MS, LIMIT, PATIENT_MS, drained, post, send, until
 from tests.transport.conftest import Opener
 from tests.transport.peer import Peer, Wire, always, keep_alive
-
-from aigate.errors import UpstreamFailed, UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
 
 OK = b"HTTP/1.1 200 OK\r\n"
 PLAIN = OK + b'content-length: 13\r\n\r\n{"a": "bcdef"}'[:-1]

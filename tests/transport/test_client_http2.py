@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import pytest
 from h2.errors import ErrorCodes
+
+from aigate.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
 from tests.transport.asking import DEADLINES_MS, LIMIT, PATIENT_MS, drained, send, until
 from tests.transport.certificates import ca_file, server
 from tests.transport.conftest import Opener
 from tests.transport.h2_peer import H2Request, H2Server, keep_answering
 from tests.transport.peer import Peer, Wire, in_turn, keep_alive
-
-from aigate.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnreachable
 
 
 def h2_peer(handler: Callable[[Wire], object]) -> Peer:

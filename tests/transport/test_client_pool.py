@@ -6,11 +6,11 @@ import asyncio
 import threading
 
 import pytest
+
+from aigate.errors import UpstreamTimeout, UpstreamUnreachable
 from tests.transport.asking import LIMIT, PATIENT_MS, post, send, until
 from tests.transport.conftest import Opener
 from tests.transport.peer import Peer, Wire, keep_alive
-
-from aigate.errors import UpstreamTimeout, UpstreamUnreachable
 
 
 async def test_a_connection_is_used_again(transport: Opener, loop_factory: object) -> None:

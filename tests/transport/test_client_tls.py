@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import trustme
+
+from aigate.errors import UpstreamTimeout, UpstreamUnreachable
 from tests.transport.asking import LIMIT, PATIENT_MS, drained, send
 from tests.transport.certificates import ca_file, server
 from tests.transport.conftest import Opener
 from tests.transport.peer import Peer, Wire, keep_alive
-
-from aigate.errors import UpstreamTimeout, UpstreamUnreachable
 
 
 async def test_speaks_http_over_tls(transport: Opener, loop_factory: object) -> None:

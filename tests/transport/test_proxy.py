@@ -9,13 +9,13 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from aigate.errors import UpstreamTimeout, UpstreamUnreachable
+from aigate.transport import proxy_for
 from tests.transport.asking import LIMIT, PATIENT_MS, post, send, until
 from tests.transport.certificates import ca_file, server
 from tests.transport.conftest import Opener
 from tests.transport.peer import Peer, Received, Wire, keep_alive
-
-from aigate.errors import UpstreamTimeout, UpstreamUnreachable
-from aigate.transport import proxy_for
 
 # --- the choice ---
 

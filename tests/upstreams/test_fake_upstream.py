@@ -10,6 +10,7 @@ from typing import Any
 
 import openai
 import pytest
+
 from tests.upstreams import FakeUpstream, Play, Recorded, chat_exchanges, load, never_accepting, play, refusing_url
 
 KEY = "sk-test"

@@ -22,6 +22,7 @@ from aigate.store import LedgerTable
 from .places import ConfigOption, DataOption, data_path
 
 _NANOS_PER_MILLI = 1_000_000
+_TIMES = frozenset({"month", "day", "hour"})
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -92,10 +93,11 @@ def _cell(text: str) -> str:
 
 
 def _as_table(found: Usage) -> Table:
-    table = Table(box=None, pad_edge=False, show_footer=bool(found.by))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_footer=bool(found.by))
     totals = _shown(found.totals)
     for place, name in enumerate(found.by):
-        table.add_column(name, footer="total" if place == 0 else "", overflow="fold")
+        footer = "total" if place == 0 else ""
+        table.add_column(name, footer=footer, overflow="fold", min_width=len(name), no_wrap=name in _TIMES)
     for name, total in zip(("requests", "attempts", "input", "output", "USD", "errors"), totals, strict=True):
         table.add_column(name, footer=total, justify="right", no_wrap=True)
     for group, sums in found.rows:

@@ -157,7 +157,7 @@ class WrittenProvider(_Section, frozen=True):
     profile: str | None = None
     latency: Duration | None = None
     pace: Duration | None = None
-    tokens: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    tokens: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     seed: Count | None = None
     fail: Annotated[int, Meta(ge=400, le=599)] | None = None
     fail_rate: Share | None = None

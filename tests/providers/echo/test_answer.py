@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.providers.echo.exchange import CLOCK, ask, error, octets, whole
 
 from aigate.providers.echo import EchoOptions, answer
+from tests.providers.echo.exchange import CLOCK, ask, error, octets, whole
 
 
 def test_says_the_last_user_message_back() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.providers.echo.exchange import CLOCK, ask, error, events, octets, whole
 
 from aigate.domain import Cut, Stall
 from aigate.providers.echo import EchoOptions
+from tests.providers.echo.exchange import CLOCK, ask, error, events, octets, whole
 
 
 def test_latency_comes_once_and_pace_between_events() -> None:

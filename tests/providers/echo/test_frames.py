@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from openai.lib.streaming.chat import ChatCompletionStreamState
+
 from tests.providers.echo.exchange import ask, chunks, events, whole
 
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}

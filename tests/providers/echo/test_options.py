@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.providers.echo.exchange import ask, error
 
 from aigate.providers.echo import EchoOptions
+from tests.providers.echo.exchange import ask, error
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tests.providers.echo.exchange import ask, error, events, whole
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

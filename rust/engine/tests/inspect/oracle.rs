@@ -133,6 +133,9 @@ pub fn expected(body: &Json) -> Told<Facts> {
         return Err(Refused);
     }
     facts.tools = tools.len();
+    if all(body, "functions").iter().any(|functions| !matches!(functions, Json::Null | Json::Array(_))) {
+        return Err(Refused);
+    }
     messages(body, &mut facts)?;
     Ok(facts)
 }

@@ -281,6 +281,10 @@ class Exchange:
 
     @property
     def id(self) -> int: ...
+    @property
+    def status(self) -> int | None:
+        """The answer's status; None while its head is not there."""
+
     def head(self) -> tuple[int, list[tuple[str, str]]] | None:
         """Status and headers (names in lower case)."""
     def read(self) -> bytes | None:

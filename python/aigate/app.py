@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Awaitable
 from pathlib import Path
@@ -20,8 +21,8 @@ import msgspec
 from . import _native
 from .config import PolicyWatch, load_policy
 from .dispatch import Dispatch
-from .domain import Snapshot, Tally
-from .errors import PolicyInvalid
+from .domain import Receipt, Snapshot, Tally
+from .errors import PolicyInvalid, StoreUnavailable
 from .http import Front, FrontSettings, InFlight
 from .http.asgi import Receive, Scope, Send
 from .identity import Keyring
@@ -31,7 +32,7 @@ from .places import Places
 from .providers import ADAPTERS
 from .routing import plan
 from .store import KeyTable
-from .telemetry import Traces
+from .telemetry import LineLog, Traces
 from .transport import Transport
 
 TICK_S = 0.25
@@ -110,8 +111,9 @@ class Rooms:
         self._places = Places(self._transport)
         self._in_flight = InFlight(loop.time)
         self._use(self._policy.snapshot)
+        self._books = Books(self._spool, LineLog(sys.stdout.fileno(), patience_ms=0))
         dispatch = Dispatch(ADAPTERS, self._places.connect, self._spool)
-        gate = Gate(self._keyring.identify, plan, dispatch, self._spool)
+        gate = Gate(self._keyring.identify, plan, dispatch, self._books)
         self.front = Front(gate, self._in_flight, self._settings(loop))
 
     def _settings(self, loop: asyncio.AbstractEventLoop) -> FrontSettings:
@@ -131,7 +133,7 @@ class Rooms:
         """Four times a second: new keys, a new policy, the word to drain, the heartbeat."""
         while True:
             due = self._now() + TICK_S
-            self._keyring.refresh()
+            self._refresh_keys()
             if self._policy.refresh():
                 self._use(self._policy.snapshot)
             if not self._in_flight.draining and self._drain.exists():
@@ -142,15 +144,42 @@ class Rooms:
                 policy=self._policy.snapshot.hash,
                 policy_fault=self._policy.fault,
                 loop_lag_us=self._lag_us,
+                turned_away=self._books.turned_away,
             )
             await asyncio.sleep(TICK_S)
             self._lag_us = int((self._now() - due) * 1e6)
+
+    def _refresh_keys(self) -> None:
+        try:
+            self._keyring.refresh()
+        except StoreUnavailable as error:
+            _log.error("keys: not refreshed, those known before stay in force: %s", error)
 
     def close(self) -> None:
         """Leave nothing behind that is not on disk."""
         self._spool.close()
         self._transport.close()
         self._keys.close()
+
+
+class Books:
+    """The gateway's journal: receipts of callers go to the spool.
+
+    Strangers are counted and logged and have no row, so that a flood of them fills no disk.
+    """
+
+    def __init__(self, spool: SpoolWriter, log: LineLog) -> None:
+        self._append = spool.append
+        self._log = log
+        self.turned_away: dict[str, int] = {}
+
+    def append(self, receipt: Receipt) -> None:
+        """Keep it; see `domain.Journal`."""
+        if receipt.key:
+            self._append(receipt)
+            return
+        self.turned_away[receipt.error] = self.turned_away.get(receipt.error, 0) + 1
+        self._log.write([msgspec.json.encode(receipt)])
 
 
 class Policy:

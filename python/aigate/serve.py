@@ -7,12 +7,14 @@ is adopted at the next start.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import shutil
 import socket
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,8 +27,8 @@ from granian.server.mp import MPServer
 from . import __version__
 from .admin import AdminListener, AdminSettings
 from .app import Boot, make_worker
-from .config import load_policy
-from .domain import Snapshot
+from .config import PolicyWatch, load_policy
+from .domain import Receipt, Snapshot
 from .errors import GatewayError, PolicyInvalid
 from .identity import development_key
 from .ledger import Steward
@@ -74,19 +76,23 @@ def main(written: str) -> None:
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises PolicyInvalid, SystemExit."""
     env = {**os.environ, "AIGATE_DATA": settings.data}
-    loaded = load_policy(Path(settings.config) if settings.config else None, env)
+    policy = Path(settings.config) if settings.config else None
+    loaded = load_policy(policy, env)
     data = Path(settings.data).resolve()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     for host, port in ((settings.host, settings.port), (settings.admin_host, settings.admin_port)):
         _require_free(host, port)
     run = data / "run" / str(os.getpid())
     run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    steward = Steward(data, _views(loaded.snapshot), workers=settings.workers)
+    watch = PolicyWatch(loaded.sources, loaded.next_price_day)
+    steward = Steward(data, NamedViews(loaded.snapshot, policy, env, watch), workers=settings.workers)
     steward.start()
     admin = AdminListener(AdminSettings(settings.admin_host, settings.admin_port), steward)
     admin.start()
     boot = Boot(settings.config, str(data), str(run), settings.drain_s, os.getpid())
     supervisor = Supervisor(settings, run, steward)
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     supervisor.on_startup(lambda: _banner(settings, data, loaded.notices))
     try:
         supervisor.serve(target_loader=partial(make_worker, boot), wrap_loader=False)
@@ -137,16 +143,26 @@ class Supervisor(MPServer):
         (self._run / "reload").touch()
 
 
-def _views(snapshot: Snapshot) -> TelemetryViews:
-    """Metrics whose labels are bounded by the policy's names, and one log line a request on standard output."""
-    targets = [*snapshot.known.values(), *(target for route in snapshot.models.values() for target in route.targets)]
-    names = KnownNames(
-        routes=frozenset({*snapshot.models, *snapshot.direct}),
-        providers=frozenset(snapshot.providers),
-        models=frozenset(target.model for target in targets),
-        teams=MAX_TEAM_SERIES,
-    )
-    return TelemetryViews(Metrics(__version__, names), LineLog(sys.stdout.fileno()))
+class NamedViews(TelemetryViews):
+    """Metrics whose labels are bounded by the names of the policy in force, and one log line a request."""
+
+    def __init__(self, snapshot: Snapshot, policy: Path | None, env: Mapping[str, str], watch: PolicyWatch) -> None:
+        self._names = Metrics(__version__, KnownNames.of(snapshot, MAX_TEAM_SERIES))
+        super().__init__(self._names, LineLog(sys.stdout.fileno()))
+        self._policy, self._env, self._watch = policy, env, watch
+
+    def observe(self, receipts: Sequence[Receipt]) -> None:
+        """Count receipts under the names that the workers know them by."""
+        if self._watch.changed():
+            self._rename()
+        super().observe(receipts)
+
+    def _rename(self) -> None:
+        try:
+            loaded = self._watch.reload(self._policy, self._env)
+        except PolicyInvalid:
+            return  # the workers keep the last good policy, and say so
+        self._names.use_names(KnownNames.of(loaded.snapshot, MAX_TEAM_SERIES))
 
 
 def _require_free(host: str, port: int) -> None:

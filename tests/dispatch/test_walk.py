@@ -28,14 +28,14 @@ class Exchange:
 
     def __init__(self, steps: Iterable[Step], status: int = 200, head: Exception | None = None) -> None:
         self._steps = list(steps)
-        self._status = status
+        self.status = status
         self._head = head
         self.cancelled = 0
 
     async def head(self) -> tuple[int, list[tuple[str, str]]]:
         if self._head is not None:
             raise self._head
-        return self._status, [("content-type", "text/event-stream; charset=utf-8")]
+        return self.status, [("content-type", "text/event-stream; charset=utf-8")]
 
     async def read(self) -> bytes:
         step = self._steps.pop(0) if self._steps else b""

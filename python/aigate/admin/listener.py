@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -85,7 +86,8 @@ class AdminListener:
         _receive: Callable[[], Awaitable[_Message]],
         send: Callable[[_Message], Awaitable[None]],
     ) -> None:
-        status, content_type, body = self._answer(scope["method"], scope["path"])
+        answer = partial(self._answer, scope["method"], scope["path"])
+        status, content_type, body = await self._loop.run_in_executor(None, answer)  # a scrape waits for the ledger
         headers = [(b"content-type", content_type), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -71,10 +71,9 @@ class Attempt(msgspec.Struct):
 
     async def _whole(self) -> bytes:
         body = await self.exchange.body(MAX_ANSWER_BYTES)
-        status, headers = await self.exchange.head()
         self.tally.upstream_done()
-        if status != 200:
-            raise self.adapter.failure(status, headers, body)
+        if self.exchange.status != 200:
+            raise self.adapter.failure(*await self.exchange.head(), body)
         answer = self.adapter.decode(body, self.target.encoding)
         self._note(answer)
         return answer.data

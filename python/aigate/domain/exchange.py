@@ -45,6 +45,10 @@ class Exchange(Protocol):
     async def head(self) -> tuple[int, list[tuple[str, str]]]:
         """Status and headers, names in lower case."""
 
+    @property
+    def status(self) -> int:
+        """The answer's status; known once its head or body has been awaited."""
+
     async def read(self) -> bytes:
         """The next bytes of the body; empty at its end."""
 

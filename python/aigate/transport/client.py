@@ -132,6 +132,11 @@ class Upstream:
             raise
         return head
 
+    @property
+    def status(self) -> int:
+        """The answer's status, 0 while its head has not been awaited."""
+        return self._exchange.status or 0
+
     async def read(self) -> bytes:
         """The next bytes of the body, as many as are there; empty at its end."""
         try:

@@ -42,6 +42,11 @@ class LocalExchange:
             self._begun = True
         return self._script.status, list(self._script.headers)
 
+    @property
+    def status(self) -> int:
+        """The answer's status, 0 while its head has not been awaited."""
+        return self._script.status if self._begun else 0
+
     async def read(self) -> bytes:
         """The next step's bytes; empty at the end."""
         await self.head()

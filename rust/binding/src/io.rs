@@ -116,6 +116,11 @@ impl PyExchange {
         self.0.id()
     }
 
+    #[getter]
+    fn status(&self, py: Python<'_>) -> PyResult<Option<u16>> {
+        Ok(raised(py, self.0.head())?.map(|head| head.status()))
+    }
+
     fn head<'py>(&self, py: Python<'py>) -> PyResult<Option<(u16, Bound<'py, PyList>)>> {
         let Some(head) = raised(py, self.0.head())? else { return Ok(None) };
         Ok(Some((head.status(), PyList::new(py, head.headers())?)))

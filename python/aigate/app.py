@@ -109,7 +109,7 @@ class Rooms:
         self._spool = SpoolWriter.open(data)
         self._transport = Transport(loop)
         self._places = Places(self._transport)
-        self._in_flight = InFlight(loop.time)
+        self._in_flight = InFlight(loop, loop.time)
         self._use(self._policy.snapshot)
         self._books = Books(self._spool, LineLog(sys.stdout.fileno(), patience_ms=0))
         dispatch = Dispatch(ADAPTERS, self._places.connect, self._spool)

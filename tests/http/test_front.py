@@ -66,7 +66,7 @@ class Door:
         self.now = 0.0
         self.journal = stories.Journal()
         self.dispatch = Dispatch(answer)
-        self.in_flight = InFlight(lambda: self.now)
+        self.in_flight = InFlight(asyncio.get_running_loop(), lambda: self.now)
         gate = Gate(identify, plan, self.dispatch, self.journal)
         settings = FrontSettings(
             snapshot=lambda: snapshot or stories.snapshot(),

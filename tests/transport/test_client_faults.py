@@ -124,6 +124,26 @@ async def test_what_came_before_a_stall_is_handed_over(transport: Opener) -> Non
                     await look()
 
 
+async def test_a_complete_answer_outlives_its_deadlines(transport: Opener) -> None:
+    def handler(wire: Wire) -> None:
+        while (request := wire.request()) is not None:
+            if request.body == b"stall":
+                wire.wait_closed()
+                return
+            wire.answer(request.body)
+
+    with Peer(handler) as peer:
+        async with transport() as client:
+            origin = client.origin(peer.base_url, [])
+            kept = send(client, origin, b"kept", (PATIENT_MS, PATIENT_MS, PATIENT_MS, 40))
+            await until(lambda: client.in_flight == 0)
+            for _ in range(2):
+                with pytest.raises(UpstreamTimeout):
+                    await send(client, origin, b"stall", (PATIENT_MS, PATIENT_MS, PATIENT_MS, 80)).head()
+                assert client.in_flight == 0
+            assert await kept.body(LIMIT) == b"kept"
+
+
 async def test_a_request_nobody_takes_in(transport: Opener) -> None:
     release = threading.Event()
 

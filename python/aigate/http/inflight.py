@@ -49,7 +49,8 @@ class Course(msgspec.Struct, eq=False):
 class InFlight:
     """All calls of a worker. `now` is the loop's clock in seconds."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, now: Callable[[], float]) -> None:
+        self._loop = loop
         self._now = now
         self._courses: set[Course] = set()
         self._tick: asyncio.TimerHandle | None = None
@@ -72,13 +73,13 @@ class InFlight:
         """A call begins. Raises ShuttingDown."""
         if self._drain_by is not None:
             raise ShuttingDown("the gateway is shutting down", retry_after_s=1)
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)  # naming the loop saves looking for it, a system call
         if task is None:
             raise RuntimeError("a call runs in a task")
         course = Course(receive, task, self._now())
         self._courses.add(course)
         if self._tick is None:
-            self._tick = asyncio.get_running_loop().call_later(TICK_S, self._look)
+            self._tick = self._loop.call_later(TICK_S, self._look)
         return course
 
     def leave(self, course: Course) -> None:
@@ -91,7 +92,7 @@ class InFlight:
         now = self._now()
         for course in self._courses:
             self._judge(course, now)
-        self._tick = asyncio.get_running_loop().call_later(TICK_S, self._look) if self._courses else None
+        self._tick = self._loop.call_later(TICK_S, self._look) if self._courses else None
 
     def _judge(self, course: Course, now: float) -> None:
         if self._drain_by is not None and now >= self._drain_by:
@@ -102,7 +103,7 @@ class InFlight:
         elif course.writing and now - course.writing >= WRITE_STALL_S:
             course.cut(ClientGone(f"the caller took nothing for {WRITE_STALL_S:.0f} s"))
         elif course.watch is None and now - course.since >= TICK_S:
-            course.watch = asyncio.get_running_loop().create_task(_until_gone(course))
+            course.watch = self._loop.create_task(_until_gone(course))
 
 
 async def _until_gone(course: Course) -> None:

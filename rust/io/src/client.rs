@@ -293,9 +293,10 @@ impl Core {
 
     /// An exchange is over.
     pub(crate) fn land(&self, flight: &Flight, end: Result<(), IoError>) {
-        flight.finish(end);
-        flight.take_task();
-        self.in_flight.set(self.in_flight.get() - 1);
+        if flight.finish(end) {
+            flight.take_task();
+            self.in_flight.set(self.in_flight.get() - 1);
+        }
     }
 
     /// The caller does not want it any more.
@@ -335,10 +336,7 @@ impl Core {
     /// The alarm: end what is over its deadline, close what has been idle for too long, wind it up again.
     fn ring(&self, now: Instant) {
         let sleeper = self.reactor.wake_sleepers(now);
-        let late = |flight: &&Rc<Flight>| flight.deadline() <= now;
-        let late: Vec<_> =
-            self.flights.borrow().iter().map(|(_, flight)| flight).filter(late).cloned().collect();
-        for flight in late {
+        for flight in self.under_way().filter(|flight| flight.deadline() <= now) {
             self.abort(&flight, flight.timeout());
         }
         self.executor.run();

@@ -190,16 +190,17 @@ impl Flight {
         Ok(decoded)
     }
 
-    /// The last word on this exchange; only the first one counts.
-    pub(crate) fn finish(&self, end: Result<(), IoError>) {
+    /// The last word on this exchange; only the first one counts. Says whether this was it.
+    pub(crate) fn finish(&self, end: Result<(), IoError>) -> bool {
         let mut state = self.state.borrow_mut();
         if state.end.is_some() {
-            return;
+            return false;
         }
         state.end = Some(end);
         drop(state);
         self.stamp(Instant::now(), |timings| &mut timings.end_ns);
         self.notify();
+        true
     }
 
     // --- the caller's side ---

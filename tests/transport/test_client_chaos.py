@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 
 import pytest
+from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError, StreamClosedError
 
 from aigate._native import Origin
 from aigate.errors import UpstreamFailed
@@ -13,6 +16,7 @@ from aigate.transport import Transport
 from tests.transport.asking import LIMIT, PATIENT_MS, drained, send
 from tests.transport.certificates import ca_file, server
 from tests.transport.conftest import Opener
+from tests.transport.h2_peer import H2Server
 from tests.transport.peer import Peer, Wire
 
 EXCHANGES = 250
@@ -47,6 +51,22 @@ def upstream(wire: Wire) -> None:
             return
 
 
+def upstream_h2(wire: Wire) -> None:
+    """The same on a shared connection, which outlives what happens to its streams."""
+    server = H2Server(wire)
+    while (request := server.request()) is not None:
+        how, _, size = request.body.decode().partition(":")
+        length = ("content-length", "7") if how == "garbage" else ("x-length", "any")
+        with contextlib.suppress(StreamClosedError, ProtocolError):  # the client was quicker
+            if how == "leaves":
+                server.reset(request.stream, ErrorCodes.INTERNAL_ERROR)
+            elif how != "silent":
+                server.head(request.stream, (":status", "200"), length)
+                server.data(request.stream, b"abc" * int(size), end=how in HONEST)
+                if how not in HONEST:
+                    server.reset(request.stream, ErrorCodes.CANCEL)
+
+
 async def one(client: Transport, origin: Origin, dice: random.Random) -> str:
     """One exchange of a random kind; how it went."""
     how, caller, size = dice.choice(UPSTREAMS), dice.choice(CALLERS), dice.randrange(0, 60_000)
@@ -73,13 +93,20 @@ async def one(client: Transport, origin: Origin, dice: random.Random) -> str:
             exchange.cancel()
 
 
-@pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
+def peer_of(protocol: str) -> Peer:
+    if protocol == "HTTP/2":
+        return Peer(upstream_h2, server(alpn=("h2",)))
+    return Peer(upstream, server() if protocol == "TLS" else None)
+
+
+@pytest.mark.parametrize("protocol", ["plain", "TLS", "HTTP/2"])
 @pytest.mark.parametrize("seed", range(3))
-async def test_every_exchange_ends_and_nothing_leaks(transport: Opener, seed: int, secure: bool) -> None:
+async def test_every_exchange_ends_and_nothing_leaks(transport: Opener, seed: int, protocol: str) -> None:
     dice = random.Random(seed)
     ends: list[str] = []
-    with Peer(upstream, server() if secure else None) as peer:
+    with peer_of(protocol) as peer:
         async with transport(max_connections_per_origin=CONNECTIONS, buffer_bytes=8_192) as client:
+            secure = protocol != "plain"
             origin = client.origin(peer.tls_url, [], ca_file=ca_file()) if secure else client.origin(peer.base_url, [])
 
             async def caller() -> None:

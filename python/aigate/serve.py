@@ -128,15 +128,23 @@ class Supervisor(MPServer):
         self._steward = steward
         self._pre_stop_s = settings.pre_stop_s
 
-    def signal_handler_interrupt(self, *args: object, **kwargs: object) -> None:
-        """Readiness off at once; the workers are told after the time that load balancers need to notice."""
-        self._steward.draining = True
-        if self._pre_stop_s and not self.interrupt_signal:
-            self._pre_stop_s, delay = 0.0, self._pre_stop_s
-            threading.Timer(delay, self.signal_handler_interrupt).start()
+    def signal_handler_interrupt(self, *_args: object, **_kwargs: object) -> None:
+        """Readiness off at once; the workers are told after the time that load balancers need to notice.
+
+        Only the first call does anything: a second signal can arrive inside the first one's handler, where Granian's
+        event is already locked by this very thread.
+        """
+        if self._steward.draining:
             return
+        self._steward.draining = True
+        if self._pre_stop_s:
+            threading.Timer(self._pre_stop_s, self._drain).start()
+        else:
+            self._drain()
+
+    def _drain(self) -> None:
         (self._run / "drain").touch()
-        super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call] # granian is not annotated
+        super().signal_handler_interrupt()  # type: ignore[no-untyped-call] # granian is not annotated
 
     def signal_handler_reload(self, *_args: object, **_kwargs: object) -> None:
         """Workers look at the policy files four times a second; SIGHUP makes them load even an unchanged one."""

@@ -60,3 +60,10 @@ def test_a_stream_that_outlasts_the_drain_is_told(tmp_path: Path, own_upstream: 
         row = gateway.row_of_stopped("cut")
         assert (row["error"], row["usage_source"]) == ("server_shutting_down", "counted")
         assert row["output_tokens"] > 0
+
+
+def test_many_signals_are_one(tmp_path: Path, own_upstream: FakeUpstream) -> None:
+    with own_gateway(tmp_path, own_upstream, drain_s=0.5) as gateway:
+        for _ in range(200):
+            os.kill(gateway.pid, signal.SIGTERM)
+        assert gateway.stop() == 0

@@ -11,7 +11,7 @@ RUST    := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.t
 NATIVE  := python/aigate/_native.abi3.so
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint bench bench-rivals fuzz soak image clean check-tools check-python check-rust lock
+.PHONY: help run build test lint bench bench-rivals fuzz image clean check-tools check-python check-rust lock
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,7 +22,7 @@ run: build ## build everything and serve on 127.0.0.1:8080 (PORT= ADMIN_PORT= CO
 build: check-tools $(NATIVE) ## build the extension into .venv
 
 $(VENV)/.run: requirements/run.lock
-	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.lock
 	@touch $@
 
@@ -37,7 +37,7 @@ $(NATIVE): $(RUST) pyproject.toml $(VENV)/.run
 
 test: build $(VENV)/.test ## install what the tests need and run all of them
 	@cargo test -q --locked --workspace --exclude aigate-binding
-	@$(BIN)/python -m pytest -q tests
+	@$(BIN)/python -m pytest -q
 
 lint: build $(VENV)/.test ## ruff, mypy, clippy, rustfmt, stubtest, architecture
 	@$(BIN)/ruff check python tests bench

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -87,7 +87,9 @@ class Worker:
         _settle_memory()
         upkeep = asyncio.get_running_loop().create_task(rooms.keep_up())
         await send({"type": "lifespan.startup.complete"})
+        upkeep.add_done_callback(_end_when_broken)
         await receive()
+        upkeep.remove_done_callback(_end_when_broken)
         upkeep.cancel()
         rooms.close()
         await send({"type": "lifespan.shutdown.complete"})
@@ -126,16 +128,15 @@ class Rooms:
         )
 
     def _use(self, snapshot: Snapshot) -> None:
+        self._places.use(snapshot.providers.values())  # first: it can refuse
         self._keyring.use_written(snapshot.keys)
-        self._places.use(snapshot.providers.values())
 
     async def keep_up(self) -> None:
         """Four times a second: new keys, a new policy, the word to drain, the heartbeat."""
         while True:
             due = self._now() + TICK_S
             self._refresh_keys()
-            if self._policy.refresh():
-                self._use(self._policy.snapshot)
+            self._policy.refresh(self._use)
             if not self._in_flight.draining and self._drain.exists():
                 self._in_flight.drain(self._boot.drain_s)
             self._spool.heartbeat(
@@ -198,23 +199,29 @@ class Policy:
         self.snapshot: Snapshot = loaded.snapshot
         self.fault = ""
 
-    def refresh(self) -> bool:
-        """Load again when a file has changed; says whether a new snapshot is in force."""
+    def refresh(self, use: Callable[[Snapshot], None]) -> None:
+        """Load again when a file has changed, and put a policy in force that holds and that `use` can take."""
         if not self._watch.changed():
-            return False
+            return
         try:
             loaded = self._watch.reload(self._path, self._env)
-        except PolicyInvalid as error:
-            self.fault = error.faults[0]
+            use(loaded.snapshot)
+        except (PolicyInvalid, ValueError) as error:  # ValueError: a certificate file that holds none
+            self.fault = error.faults[0] if isinstance(error, PolicyInvalid) else str(error)
             _log.error("policy: not reloaded, %s stays in force: %s", self.snapshot.hash, error)
-            return False
+            return
         self.snapshot, self.fault = loaded.snapshot, ""
         _log.warning("policy: %s in force", self.snapshot.hash)
-        return True
 
 
 def _new_tally() -> Tally:
     return Tally(uuid7(), _now_ms(), time.perf_counter_ns(), time.perf_counter_ns, uuid7)
+
+
+def _end_when_broken(upkeep: asyncio.Task[None]) -> None:
+    """A worker that cannot keep up with keys and policy must not serve on; the process above starts another."""
+    _log.critical("upkeep ended, the worker stops", exc_info=upkeep.exception() if not upkeep.cancelled() else None)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _settle_memory() -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from aigate.domain import Events, Journal, Principal, Receipt, Request, Route, Snapshot, Tally
+from aigate.domain import Events, Journal, Principal, Request, Route, Snapshot, Tally
 from aigate.errors import GatewayError
 
 
@@ -37,7 +37,7 @@ class Call(Protocol):
     def reply(self, events: Events) -> Awaitable[None]:
         """Hand the answer on as it comes."""
 
-    def close(self, receipt: Receipt) -> Awaitable[None]:
+    def close(self) -> Awaitable[None]:
         """End the answer, now that it is known what it cost."""
 
     def interruption(self) -> GatewayError:
@@ -83,6 +83,6 @@ async def complete(gate: Gate, call: Call) -> None:
     finally:
         if events is not None:
             events.close()
-        receipt = tally.close()
-        gate.journal.append(receipt)
-    await call.close(receipt)
+        if not tally.closed:  # it is when the time ran out between two attempts
+            gate.journal.append(tally.close())
+    await call.close()

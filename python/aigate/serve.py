@@ -17,6 +17,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
@@ -39,6 +40,16 @@ HEAD_BUFFER_BYTES = 64 * 1024
 BACKLOG = 4096
 MAX_CONNECTIONS = 16_384
 MAX_TEAM_SERIES = 200
+
+# Standard output is the log of receipts; what the server and the gateway say of themselves goes to standard error.
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+    "loggers": {"_granian": {"level": "WARNING"}, "granian.access": {"level": "WARNING"}},
+}
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -71,6 +82,8 @@ def main(written: str) -> None:
         sys.exit("\n".join(error.faults))
     except GatewayError as error:
         sys.exit(f"aigate: {error.message}")
+    except OSError as error:
+        sys.exit(f"aigate: {error}")
 
 
 def serve(settings: Settings) -> None:
@@ -78,15 +91,20 @@ def serve(settings: Settings) -> None:
     env = {**os.environ, "AIGATE_DATA": settings.data}
     policy = Path(settings.config) if settings.config else None
     loaded = load_policy(policy, env)
+    if settings.port == settings.admin_port:
+        sys.exit(f"aigate: port {settings.port}: the data and the admin listener need one each")
     data = Path(settings.data).resolve()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     for host, port in ((settings.host, settings.port), (settings.admin_host, settings.admin_port)):
         _require_free(host, port)
-    run = data / "run" / str(os.getpid())
-    run.mkdir(mode=0o700, parents=True, exist_ok=True)
     watch = PolicyWatch(loaded.sources, loaded.next_price_day)
     steward = Steward(data, NamedViews(loaded.snapshot, policy, env, watch), workers=settings.workers)
     steward.start()
+    run = data / "run"
+    shutil.rmtree(
+        run, ignore_errors=True
+    )  # the folder is ours now; what a killed gateway said there is not meant for us
+    run.mkdir(mode=0o700)
     admin = AdminListener(AdminSettings(settings.admin_host, settings.admin_port), steward)
     admin.start()
     boot = Boot(settings.config, str(data), str(run), settings.drain_s, os.getpid())
@@ -120,6 +138,7 @@ class Supervisor(MPServer):
             backpressure=MAX_CONNECTIONS,
             http1_settings=HTTP1Settings(max_buffer_size=HEAD_BUFFER_BYTES),
             log_level=LogLevels.warning,
+            log_dictconfig=LOGGING,
             respawn_failed_workers=True,
             respawn_interval=0.5,
             workers_kill_timeout=int(settings.drain_s) + 10,

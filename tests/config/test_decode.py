@@ -74,7 +74,7 @@ def test_a_word_that_yaml_takes_for_a_switch_stays_a_word() -> None:
 
 
 def test_nothing_is_the_default() -> None:
-    assert load(ECHO + "models:\nkeys: ~\nledger: null\n").snapshot.ledger_url == ""
+    assert load(ECHO + "models:\nkeys: ~\nledger: null\n").snapshot.keys == ()
 
 
 def test_every_fault_of_a_file_is_told_in_its_order() -> None:

@@ -17,7 +17,7 @@ USES = {
     "cache": ECHO + "cache: {exact: {ttl: 24h}, semantic: {mode: verified, max_wrong: 1%, index: {m: 16}}}\n",
     "guards": ECHO + "guards: {input: [{pii: mask, types: [email]}], output: [{secrets: redact, on_fail: retry}]}\n",
     "state": ECHO + "state: {url: 'redis://h'}\n",
-    "ledger.url": ECHO + "ledger: {url: 'clickhouse://h'}\n",
+    "ledger": ECHO + "ledger: {url: 'clickhouse://h'}\n",
     "models.m.rules": ECHO + "models: {m: {rules: [{when: a, targets: [echo/echo]}]}}\n",
     "models.m.strategy": ECHO + "models: {m: {targets: [echo/echo], strategy: weighted}}\n",
     "models.m.shadow": ECHO + "models: {m: {targets: [echo/echo], shadow: {target: echo/x, share: 5%}}}\n",

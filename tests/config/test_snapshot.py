@@ -139,20 +139,6 @@ def test_keys() -> None:
     assert (second.principal.key, second.principal.models, second.principal.expires_ms) == ("other", (ANY_MODEL,), 0)
 
 
-@pytest.mark.parametrize(
-    ("url", "path"),
-    [("sqlite:///var/lib/x.db", "/var/lib/x.db"), ("sqlite:/x.db", "/x.db"), ("sqlite:rel/x.db", "rel/x.db")],
-)
-def test_the_ledgers_place(url: str, path: str) -> None:
-    assert load(ECHO + f"ledger: {{url: '{url}'}}\n").snapshot.ledger_url == f"sqlite:{path}"
-
-
-@pytest.mark.parametrize("url", ["sqlite:", "sqlite://host/x.db", "/x.db", "mysql://h", r"sqlite:a\x00b"])
-def test_a_ledger_elsewhere(url: str) -> None:
-    (fault,) = faults(ECHO + f'ledger: {{url: "{url}"}}\n')
-    assert fault == "p.yaml:4: ledger.url: expected sqlite:///absolute/path or sqlite:relative/path"
-
-
 # --- the hash ---
 
 

@@ -97,13 +97,15 @@ def test_no_module_is_imported_from_the_volume(tmp_path: Path) -> None:
     assert done.returncode != 0
 
 
-def test_the_gateway_is_process_1_and_its_command_is_understood() -> None:
-    """The exec form: no shell stands between the engine's SIGTERM and the gateway, which replaces itself by exec."""
+def test_signals_reach_the_gateway_and_its_command_is_understood() -> None:
+    """The exec form: no shell stands between the engine's SIGTERM and the gateway; tini hands it on and reaps."""
     command = [*json.loads(the("ENTRYPOINT")), *json.loads(the("CMD"))]
-    assert command[:2] == ["aigate", "serve"]
+    assert command[:4] == ["tini", "--", "aigate", "serve"]
+    assert "cp /usr/bin/tini-static /opt/aigate/bin/tini" in STAGES[2][-1][1]
+    assert environment()["PATH"].startswith("/opt/aigate/bin:")
     assert the("STOPSIGNAL") == "SIGTERM"
     serve = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]
-    with serve.make_context("serve", command[2:]) as context:
+    with serve.make_context("serve", command[4:]) as context:
         assert (context.params["host"], context.params["admin_host"]) == ("0.0.0.0", "0.0.0.0")
         assert the("EXPOSE") == f"{context.params['port']} {context.params['admin_port']}"
         assert f"('127.0.0.1', {context.params['admin_port']}," in the("HEALTHCHECK")

@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
+import msgspec
 import pytest
 
 from aigate.dispatch import Dispatch
-from aigate.domain import Answer, Outbound, Request, Target, Usage
+from aigate.domain import Answer, Outbound, Request, Route, Secret, Target, Usage
 from aigate.errors import (
     SpoolUnavailable,
     StreamInterrupted,
     UpstreamError,
     UpstreamFailed,
+    UpstreamInvalid,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -26,7 +28,10 @@ Step = bytes | Exception
 class Exchange:
     """Plays `steps`; `head` may be an exception."""
 
-    def __init__(self, steps: Iterable[Step], status: int = 200, head: Exception | None = None) -> None:
+    def __init__(
+        self, steps: Iterable[Step], status: int = 200, head: Exception | None = None, *, sent: bool = True
+    ) -> None:
+        self.sent = sent
         self._steps = list(steps)
         self.status = status
         self._head = head
@@ -70,6 +75,9 @@ class Reader:
         self._ended |= b"." in data
         self._seen += data
         return data
+
+    def check(self) -> None:
+        pass
 
     def finish(self) -> bytes:
         if not self._ended:
@@ -228,14 +236,52 @@ def test_the_callers_timeout_bounds_every_attempt() -> None:
     assert [deadlines[3] for deadlines in wire.deadlines] == [600, 600]
 
 
-def test_a_timeout_that_has_passed_sends_nothing() -> None:
+def test_a_timeout_that_has_passed_makes_no_attempt() -> None:
     clock = stories.Clock()
-    wire = Wire(alpha=Exchange([b"A."]))
-    run = Run(wire, timeout_ms=1000, clock=clock)
+    run = Run(Wire(alpha=Exchange([b"A."])), timeout_ms=1000, clock=clock)
     clock.pass_ms(1000)
     with pytest.raises(UpstreamTimeout):
         play(run.walk())
-    assert wire.deadlines == []
+    assert run.journal.receipts == []
+
+
+def failed_costs(broken: Exchange) -> tuple[int, int]:
+    run = Run(Wire(alpha=broken, beta=Exchange([b"A."])))
+    play(run.walk())
+    (failed,) = [receipt for receipt in run.journal.receipts if receipt.kind == "outcome"]
+    return failed.input_tokens, failed.cost_nano_usd
+
+
+def test_what_a_provider_refused_or_never_got_costs_nothing() -> None:
+    assert failed_costs(Exchange([], status=429)) == (0, 0)
+    assert failed_costs(Exchange([], head=UpstreamUnreachable("refused"), sent=False)) == (0, 0)
+
+
+def test_what_may_have_been_done_without_an_answer_is_counted() -> None:
+    assert failed_costs(Exchange([], head=UpstreamTimeout("no first byte"))) == (7, 17_500)
+
+
+def test_credentials_that_an_upstream_quotes_are_masked() -> None:
+    class Quoting(Adapter):
+        def failure(self, status: int, headers: list[tuple[str, str]], body: bytes) -> UpstreamError:
+            return UpstreamError("bad key sk-1 of h-2", upstream_status=status, body=b"sk-1 h-2")
+
+    wire = Wire(alpha=Exchange([], status=400))
+    run = Run(wire, stream=False)
+    run.dispatch = Dispatch({"openai": Quoting()}, wire, run.journal)
+    account = msgspec.structs.replace(
+        stories.provider(), api_key=Secret("sk-1"), headers=(("x-account", Secret("h-2")),)
+    )
+    run.route = Route("assistant", (Target(account, "m-1"),))
+    with pytest.raises(UpstreamError) as caught:
+        play(run.walk())
+    assert (caught.value.body, caught.value.message.count("***")) == (b"*** ***", 2)
+
+
+def test_a_stream_without_content_is_held_only_so_far() -> None:
+    run = Run(Wire(alpha=Exchange([b"." * 700_000, b"." * 700_000, b"A"])))
+    with pytest.raises(UpstreamInvalid, match="no content yet"):
+        play(run.walk())
 
 
 def test_closing_in_mid_stream_shuts_the_upstream_and_notes_what_was_seen() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aigate.errors import ClientGone, InvalidRequest, RequestTooLarge
 from aigate.http.body import read_body
+from aigate.http.inflight import Course
 
 
 class Pieces:
@@ -26,7 +27,12 @@ class Pieces:
 
 
 def read(pieces: Pieces, length: int | None, limit: int = 1000) -> bytes:
-    return asyncio.run(read_body(pieces.receive, length, limit))
+    async def main() -> bytes:
+        task = asyncio.current_task()
+        assert task is not None
+        return await read_body(Course(pieces.receive, task, 0.0, lambda: 1.0), length, limit)
+
+    return asyncio.run(main())
 
 
 def test_a_body_in_one_piece_is_received_once() -> None:

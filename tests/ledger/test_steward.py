@@ -13,7 +13,7 @@ from aigate.errors import StoreUnavailable
 from aigate.ledger import SpoolWriter, Steward, StewardLock, StewardSettings
 from tests.ledger.receipts import SMALL, MemorySink, SeenViews, ids, intent, outcome, written_spool
 
-QUIET = StewardSettings(interval_s=3_600, backoff_s=3_600)
+QUIET = StewardSettings(interval_s=3_600, backoff_s=3_600, lock_tries=1)
 QUICK = StewardSettings(interval_s=0.001, backoff_s=0.002, checkpoint_s=0)
 
 

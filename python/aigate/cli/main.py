@@ -53,3 +53,5 @@ def main() -> None:
         sys.exit("\n".join(error.faults))
     except GatewayError as error:
         sys.exit(f"aigate: {error.message}")
+    except OSError as error:
+        sys.exit(f"aigate: {error}")

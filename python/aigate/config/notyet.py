@@ -42,7 +42,7 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet("cache", "not supported yet"),
     NotYet("guards", "not supported yet"),
     NotYet("state", "not supported yet"),
-    NotYet("ledger.url", "not supported yet", ("clickhouse", "clickhouses")),
+    NotYet("ledger", "receipts go to ledger.db in the data folder; another place is not supported yet"),
     NotYet("models.*.rules", "not supported yet"),
     NotYet("models.*.strategy", "not supported yet", ("weighted", "least_busy", "latency", "cost")),
     NotYet("models.*.shadow", "not supported yet"),

@@ -74,7 +74,6 @@ def compile_policy(written: Written, outside: Outside, findings: Findings) -> Sn
         direct={} if written.models else _bare_names(known),
         known=known,
         keys=tuple(_key(key) for where, key in findings.each(("keys",), written.keys) if not findings.bad(where)),
-        ledger_url=_ledger_url(written, findings),
     )
 
 
@@ -222,14 +221,3 @@ def _key(written: WrittenStaticKey) -> StaticKey:
         expires_ms=written.expires or 0,
     )
     return StaticKey(bytes.fromhex(key_digest(written)), principal)
-
-
-def _ledger_url(written: Written, findings: Findings) -> str:
-    """`sqlite:` and a path, or nothing for the data folder's."""
-    if written.ledger is None or findings.bad(("ledger",)):
-        return ""
-    kind, _, rest = written.ledger.url.partition(":")
-    path = rest.removeprefix("//") if rest.startswith("///") else rest
-    if kind != "sqlite" or not path or path.startswith("//") or not path.isprintable():
-        findings.fault(("ledger", "url"), "expected sqlite:///absolute/path or sqlite:relative/path")
-    return f"sqlite:{path}"

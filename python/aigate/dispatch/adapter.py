@@ -17,6 +17,9 @@ class StreamReader(Protocol):
     def feed(self, data: bytes) -> bytes:
         """Take what the network gave, give what can be handed on. Raises UpstreamError for an in-band error."""
 
+    def check(self) -> None:
+        """Raise UpstreamError when an in-band error came with what was given last."""
+
     def finish(self) -> bytes:
         """The upstream ended: the tail. Raises StreamInterrupted when the answer is not complete."""
 

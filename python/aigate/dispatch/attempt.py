@@ -11,12 +11,13 @@ from __future__ import annotations
 import msgspec
 
 from aigate.domain import Answer, Event, Exchange, Relay, Request, Tally, Target, Usage
-from aigate.errors import StreamInterrupted, UpstreamFailed
+from aigate.errors import StreamInterrupted, UpstreamError, UpstreamFailed, UpstreamInvalid
 
 from .adapter import Adapter, StreamReader
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
+MAX_HELD_BYTES = 1024 * 1024
 
 
 class Attempt(msgspec.Struct):
@@ -31,11 +32,11 @@ class Attempt(msgspec.Struct):
     _first: bytes | None = None
 
     async def commit(self) -> None:
-        """Go as far as the first content. Raises UpstreamFailed."""
-        if self.request.stream:
-            self._first = await self._opening()
-        else:
-            self._first = await self._whole()
+        """Go as far as the first content. Raises UpstreamFailed, whose message names the target."""
+        try:
+            self._first = await (self._opening() if self.request.stream else self._whole())
+        except UpstreamFailed as error:
+            raise self._told(error) from error.__cause__
         self.tally.content()
 
     async def next(self) -> Event | None:
@@ -48,7 +49,7 @@ class Attempt(msgspec.Struct):
         try:
             data = await self._frames(self._reader)
         except UpstreamFailed as error:
-            raise StreamInterrupted(f"target {self.target.name}: {error.message}") from error
+            raise StreamInterrupted(self._told(error).message) from error
         return Relay(data) if data else None
 
     def close(self) -> None:
@@ -64,10 +65,12 @@ class Attempt(msgspec.Struct):
         if status != 200 or not _is_event_stream(headers):
             raise self.adapter.failure(status, headers, await self.exchange.body(MAX_ERROR_BYTES))
         self._reader = reader = self.adapter.reader(self.request, self.target.encoding)
-        held = []
+        held = b""
         while not reader.has_content and (frames := await self._frames(reader)):
-            held.append(frames)
-        return b"".join(held)
+            held += frames
+            if len(held) > MAX_HELD_BYTES:
+                raise UpstreamInvalid(f"{len(held)} bytes of a stream, and no content yet")
+        return held
 
     async def _whole(self) -> bytes:
         body = await self.exchange.body(MAX_ANSWER_BYTES)
@@ -80,10 +83,24 @@ class Attempt(msgspec.Struct):
 
     async def _frames(self, reader: StreamReader) -> bytes:
         """The next frames that can be handed on; empty when the stream has ended as it should."""
+        reader.check()
         while data := await self.exchange.read():
             if frames := reader.feed(data):
                 return frames
         return reader.finish()
+
+    def _told(self, error: UpstreamFailed) -> UpstreamFailed:
+        """The same error with the target's name, and without what an upstream may have quoted of our credentials."""
+        provider = self.target.provider
+        message, secrets = error.message, [value.reveal() for _, value in provider.headers]
+        if provider.api_key is not None:
+            secrets.append(provider.api_key.reveal())
+        for secret in filter(None, secrets):
+            message = message.replace(secret, "***")
+            if isinstance(error, UpstreamError):
+                error.body = error.body.replace(secret.encode(), b"***")
+        error.message = f"target {self.target.name}: {message}"
+        return error
 
     def _note(self, answer: Answer) -> None:
         tally = self.tally

@@ -32,6 +32,7 @@ class Dispatch:
         """The answer of the first target that commits. Raises the last target's error when none does."""
         targets = route.targets if request.fallback else route.targets[:1]
         for target in targets[:-1]:
+            _require_time(request, tally)
             try:
                 return await self._commit(request, target, tally)
             except UpstreamFailed as error:
@@ -39,6 +40,7 @@ class Dispatch:
                     raise _named(error, route) from error.__cause__
                 tally.failed(error)
                 self._journal.append(tally.close())
+        _require_time(request, tally)
         try:
             return await self._commit(request, targets[-1], tally)
         except UpstreamFailed as error:
@@ -50,7 +52,8 @@ class Dispatch:
             await attempt.commit()
         except UpstreamFailed as error:
             attempt.close()
-            error.message = f"target {target.name}: {error.message}"
+            if isinstance(error, UpstreamError) or not attempt.exchange.sent:
+                tally.unbilled()
             raise
         except BaseException:
             attempt.close()
@@ -65,14 +68,18 @@ class Dispatch:
         return Attempt(adapter, self._connect(target, outbound, deadlines), request, target, tally)
 
 
+def _require_time(request: Request, tally: Tally) -> None:
+    """Raise UpstreamTimeout when the caller's bound on the whole call is over: then no further attempt is made."""
+    if request.timeout_ms and tally.remaining_ms(request.timeout_ms) <= 0:
+        raise UpstreamTimeout(f"the caller's timeout of {request.timeout_ms} ms is over")
+
+
 def _deadlines(request: Request, target: Target, tally: Tally) -> tuple[int, int, int, int]:
-    """Connect, first byte, idle and total, in milliseconds. Raises UpstreamTimeout when the caller's bound is over."""
+    """Connect, first byte, idle and total, in milliseconds."""
     limits = target.provider.timeouts
     total = limits.total_ms
     if request.timeout_ms:
         total = min(total, tally.remaining_ms(request.timeout_ms))
-        if total <= 0:
-            raise UpstreamTimeout(f"the caller's timeout of {request.timeout_ms} ms passed before this attempt")
     return limits.connect_ms, limits.first_byte_ms if request.stream else limits.answer_ms, limits.idle_ms, total
 
 

@@ -55,5 +55,9 @@ class Exchange(Protocol):
     async def body(self, limit: int) -> bytes:
         """The whole body, at most `limit` bytes."""
 
+    @property
+    def sent(self) -> bool:
+        """Whether any byte of the request has left, so that it may have been processed."""
+
     def cancel(self) -> None:
         """Close the upstream now. Idempotent."""

@@ -28,7 +28,6 @@ class Snapshot(msgspec.Struct, frozen=True):
             each with its target; empty when the policy lists `models`.
         known: by `provider/model`, what the price book knows of the configured providers' models.
         keys: keys written in the policy.
-        ledger_url: where receipts go; empty = SQLite in the data folder.
     """
 
     hash: str
@@ -37,7 +36,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     direct: Mapping[str, Target] = {}
     known: Mapping[str, Target] = {}
     keys: tuple[StaticKey, ...] = ()
-    ledger_url: str = ""
 
     def target(self, name: str) -> Target | None:
         """The place a name calls directly: a bare name of the price book, or `provider/model`; None = nowhere."""

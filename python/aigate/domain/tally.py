@@ -42,6 +42,7 @@ class Tally(msgspec.Struct):
         now: monotonic nanoseconds.
         new_id: makes ids of attempts.
         closed: the outcome, or the refusal, has been drawn.
+        spent_nano_usd: cost of all attempts that are over; priced: whether anybody knew a price.
     """
 
     request_id: str
@@ -60,6 +61,9 @@ class Tally(msgspec.Struct):
     raw_usage: str = ""
     served_model: str = ""
     closed: bool = False
+    spent_nano_usd: int = 0
+    priced: bool = False
+    _waited_ns: int = 0
     _named: bool = False
     _receipt: Receipt | None = None
     _error: GatewayError | None = None
@@ -109,6 +113,10 @@ class Tally(msgspec.Struct):
         """The last byte of the provider has been read."""
         self._upstream_ns = self.now()
 
+    def unbilled(self) -> None:
+        """The provider has done nothing that costs: it was not reached, or it refused."""
+        self.usage = Usage(counted=True)
+
     def failed(self, error: GatewayError) -> None:
         """The attempt, or the request before any attempt, ended with `error`; the first error stands."""
         if self._error is None:
@@ -130,6 +138,8 @@ class Tally(msgspec.Struct):
             receipt.raw_usage = self.raw_usage
             if self.usage is not None:
                 self._put_usage(receipt, self.usage)
+            self.spent_nano_usd += receipt.cost_nano_usd
+            self.priced = self.priced or bool(receipt.price_version)
         self._put_end(receipt)
         return receipt
 
@@ -138,6 +148,10 @@ class Tally(msgspec.Struct):
     def remaining_ms(self, timeout_ms: int) -> int:
         """Milliseconds left of a bound on the whole call."""
         return timeout_ms - (self.now() - self.arrived_ns) // NANOS_PER_MILLI
+
+    def times_us(self) -> tuple[int, int]:
+        """Microseconds inside the gateway and waiting for providers, over all attempts that are over."""
+        return (self.now() - self.arrived_ns - self._waited_ns) // NANOS_PER_MICRO, self._waited_ns // NANOS_PER_MICRO
 
     @property
     def committed(self) -> bool:
@@ -179,7 +193,8 @@ class Tally(msgspec.Struct):
         upstream = (self._upstream_ns or ended) - self._began_ns if self._began_ns else 0
         receipt.latency_ms = took / NANOS_PER_MILLI
         receipt.upstream_ms = upstream / NANOS_PER_MILLI
-        receipt.gateway_us = (took - upstream) // NANOS_PER_MICRO
+        self._waited_ns += upstream
+        receipt.gateway_us = (took - self._waited_ns) // NANOS_PER_MICRO
         if self._content_ns:
             receipt.ttft_ms = (self._content_ns - self.arrived_ns) / NANOS_PER_MILLI
         if self._succeeded:

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 from aigate.errors import ClientGone, InvalidRequest, RequestTooLarge
 
-from .asgi import Receive
+from .inflight import Course
 
 
-async def read_body(receive: Receive, content_length: int | None, limit: int) -> bytes:
+async def read_body(course: Course, content_length: int | None, limit: int) -> bytes:
     """The whole body, at most `limit` bytes. Raises RequestTooLarge, InvalidRequest, ClientGone."""
     if content_length is not None and content_length > limit:
         raise RequestTooLarge(f"a body of {content_length} bytes, at most {limit} are taken")
     if content_length == 0:
         return b""
-    message = await receive()
+    message = await course.receive()
     data: bytes = message.get("body", b"")
     if len(data) == content_length:
         return data
     pieces = [data]
     size = len(data)
     while message["type"] != "http.disconnect" and message.get("more_body", False) and size != content_length:
-        message = await receive()
+        course.progress()
+        message = await course.receive()
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
         if size > limit:

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import msgspec
 
 from aigate.dialects import chat
-from aigate.domain import Events, Principal, Receipt, Request, Snapshot, Tally, Wishes
+from aigate.domain import Events, Principal, Request, Snapshot, Tally
 from aigate.errors import ClientGone, GatewayError, InternalFault, MethodNotAllowed, ModelNotFound, PathNotFound
 from aigate.pipeline import Gate, complete
 from aigate.routing import visible_models
@@ -56,7 +56,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     """What is known of a request before its body is read."""
 
     head: Head
-    wishes: Wishes
+    traceparent: str
     snapshot: Snapshot
 
 
@@ -81,10 +81,13 @@ class HttpCall(msgspec.Struct):
         return self.asked.snapshot
 
     async def read(self, principal: Principal) -> Request:
-        """Read the body, then inspect it."""
-        body = await read_body(self.course.receive, self.asked.head.content_length, self.settings.max_body_bytes)
+        """Judge the head, read the body, inspect it."""
+        fields = self.asked.head.fields
+        require_json(fields)
+        wishes = read_wishes(fields, self.asked.traceparent)
+        body = await read_body(self.course, self.asked.head.content_length, self.settings.max_body_bytes)
         self.course.reading = False
-        return chat.read_chat(body, self.asked.wishes, principal)
+        return chat.read_chat(body, wishes, principal)
 
     async def reply(self, events: Events) -> None:
         """Relay a stream as it comes. A whole answer waits for `close`, so that its head can say what it cost."""
@@ -97,12 +100,12 @@ class HttpCall(msgspec.Struct):
             else:
                 self.body = event.data
 
-    async def close(self, receipt: Receipt) -> None:
+    async def close(self) -> None:
         """End the stream with its cost, or send the whole answer."""
         if self.body is None:
-            await self.back.end(chat.cost_comment(receipt))
+            await self.back.end(chat.cost_comment(self.tally.spent_nano_usd) if self.tally.priced else b"")
         else:
-            await self.back.answer(self.body, receipt)
+            await self.back.answer(self.body)
 
     def interruption(self) -> GatewayError:
         """Why the call was cut, as the watch saw it."""
@@ -135,7 +138,9 @@ class Front:
             self._write_down(tally, course.cut_by)
             if not isinstance(course.cut_by, ClientGone):
                 await reply.refuse(course.cut_by)
-        except Exception:  # noqa: BLE001 - the top: nothing of ours is above it
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException:  # noqa: BLE001 - the top: nothing of ours is above it, and a Rust panic is no Exception
             _log.exception("request %s: internal error", tally.request_id)
             fault = InternalFault(f"request {tally.request_id}: internal error")
             self._write_down(tally, fault)
@@ -153,23 +158,19 @@ class Front:
         path: str = scope["path"]
         if path == CHAT_PATH:
             _require_method(scope, "POST")
-            asked = Asked(head, self._wishes(head, tally), snapshot)
+            tally.trace_id, traceparent = self._settings.trace(head.fields.get(b"traceparent", b""))
+            asked = Asked(head, traceparent, snapshot)
             await complete(self._gate, HttpCall(asked, course, reply, tally, self._settings))
         elif path == MODELS_PATH or path.startswith(MODELS_PATH + "/"):
             _require_method(scope, "GET")
             course.reading = False
-            await self._models(unquote(path[len(MODELS_PATH) + 1 :]), head, snapshot, reply)
+            tally.principal = self._gate.identify(head.credential)
+            await self._models(unquote(path[len(MODELS_PATH) + 1 :]), snapshot, reply)
         else:
             raise PathNotFound(f"{path[:200]}: no such endpoint")
 
-    def _wishes(self, head: Head, tally: Tally) -> Wishes:
-        require_json(head.fields)
-        tally.trace_id, traceparent = self._settings.trace(head.fields.get(b"traceparent", b""))
-        return read_wishes(head.fields, traceparent)
-
-    async def _models(self, name: str, head: Head, snapshot: Snapshot, reply: Reply) -> None:
-        principal = self._gate.identify(head.credential)
-        names = visible_models(snapshot, principal)
+    async def _models(self, name: str, snapshot: Snapshot, reply: Reply) -> None:
+        names = visible_models(snapshot, reply.tally.principal)
         created_s = self._settings.started_s
         if not name:
             await reply.document(chat.models_body(names, created_s))

@@ -25,7 +25,7 @@ class Course(msgspec.Struct, eq=False):
     """Where one call stands, as far as the watch is concerned. Times are readings of the loop's clock, in seconds.
 
     Attributes:
-        since: when it began.
+        since: when it began, or the last piece of its body came; now: the loop's clock.
         reading: its body is still coming.
         writing: since when the caller has been expected to take what it is sent, 0 = it is not.
         cut_by: why it was ended from outside.
@@ -34,10 +34,15 @@ class Course(msgspec.Struct, eq=False):
     receive: Receive
     task: asyncio.Task[object]
     since: float
+    now: Callable[[], float]
     reading: bool = True
     writing: float = 0.0
     watch: asyncio.Task[None] | None = None
     cut_by: GatewayError | None = None
+
+    def progress(self) -> None:
+        """A piece of the body came."""
+        self.since = self.now()
 
     def cut(self, reason: GatewayError) -> None:
         """End the call from outside; the first reason stands."""
@@ -76,7 +81,7 @@ class InFlight:
         task = asyncio.current_task(self._loop)  # naming the loop saves looking for it, a system call
         if task is None:
             raise RuntimeError("a call runs in a task")
-        course = Course(receive, task, self._now())
+        course = Course(receive, task, self._now(), self._now)
         self._courses.add(course)
         if self._tick is None:
             self._tick = self._loop.call_later(TICK_S, self._look)

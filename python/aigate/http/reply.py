@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from aigate.dialects import chat
-from aigate.domain import Receipt, Tally
+from aigate.domain import Tally
 from aigate.errors import GatewayError, UpstreamError
 
 from .asgi import Headers, Send
@@ -33,14 +33,14 @@ class Reply(msgspec.Struct):
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def answer(self, body: bytes, receipt: Receipt) -> None:
+    async def answer(self, body: bytes) -> None:
         """A whole answer with its place, its cost and its time."""
         headers = self._headers(_JSON)
-        gateway_us, upstream_us = receipt.gateway_us, int(receipt.upstream_ms * 1000)
+        gateway_us, upstream_us = self.tally.times_us()
         timing = b"gateway;dur=%d.%03d, upstream;dur=%d.%03d" % (*divmod(gateway_us, 1000), *divmod(upstream_us, 1000))
         headers.append((b"server-timing", timing))
-        if receipt.price_version:
-            headers.append((b"x-aigate-cost", chat.usd(receipt.cost_nano_usd).encode() + b"usd"))
+        if self.tally.priced:
+            headers.append((b"x-aigate-cost", chat.usd(self.tally.spent_nano_usd).encode() + b"usd"))
         await self.whole(200, body, headers)
 
     async def document(self, body: bytes) -> None:

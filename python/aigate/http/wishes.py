@@ -21,8 +21,11 @@ _NAMES = frozenset(
 
 def read_wishes(fields: dict[bytes, bytes], traceparent: str) -> Wishes:
     """What the head asks for. Raises InvalidRequest, naming the header."""
-    if _NAMES.isdisjoint(fields):
+    if b"\0x-aigate-" not in b"\0" + b"\0".join(fields):
         return Wishes(traceparent=traceparent)
+    for name in fields:
+        if name.startswith(b"x-aigate-") and name not in _NAMES:
+            raise InvalidRequest("an x-aigate- header that nobody knows", param=name.decode("latin-1"))
     for name in _NOT_YET:
         if name in fields:
             raise InvalidRequest(f"{name.decode()}: not supported yet", param=name.decode())

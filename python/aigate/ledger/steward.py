@@ -27,6 +27,7 @@ from .segment import FILE_MODE
 from .shipper import Shipped, Shipper, Sink, Views
 
 LOCK_FILE = "steward.lock"
+LOCK_RETRY_S = 0.05
 
 _log = logging.getLogger(__name__)
 
@@ -45,11 +46,13 @@ class StewardSettings(msgspec.Struct, frozen=True):
         interval_s: between passes.
         checkpoint_s: at most this much is shipped again after a crash.
         backoff_s: longest pause while the sink fails; the spool grows meanwhile.
+        lock_tries: how often the folder's lock is asked for, 50 ms apart, before it counts as taken.
     """
 
     interval_s: float = 0.1
     checkpoint_s: float = 1.0
     backoff_s: float = 5.0
+    lock_tries: int = 60
 
 
 class StewardLock:
@@ -111,10 +114,13 @@ class Steward:
 
     def start(self) -> None:
         """Adopt what dead workers left and begin. Raises StoreUnavailable when the folder is taken or unusable."""
+        tries = self._settings.lock_tries
         try:
-            self._lock = StewardLock.take(self._data)
+            while (lock := StewardLock.take(self._data)) is None and (tries := tries - 1) > 0:
+                time.sleep(LOCK_RETRY_S)  # `aigate usage` holds it while it ships what a former gateway left
         except OSError as error:
             raise StoreUnavailable(f"data folder {self._data}: {error.strerror}") from error
+        self._lock = lock
         if self._lock is None:
             raise StoreUnavailable(f"data folder {self._data}: another gateway is using it")
         try:

@@ -14,6 +14,8 @@ def read_chat(body: bytes, wishes: Wishes, principal: Principal) -> Request:
     seen = inspect(body)
     if seen.model is None:
         raise InvalidRequest("model: required", param="model")
+    if not seen.model.isprintable():
+        raise InvalidRequest("model: has characters that no name has", param="model")
     return Request(
         dialect="chat",
         model=seen.model,

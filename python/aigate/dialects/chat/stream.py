@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from aigate.domain import NANO_PER_USD, Receipt
+from aigate.domain import NANO_PER_USD
 
 
-def cost_comment(receipt: Receipt) -> bytes:
-    """`: aigate cost=0.000123usd`, closing a stream; empty when nobody knows the price."""
-    if not receipt.price_version:
-        return b""
-    return f": aigate cost={usd(receipt.cost_nano_usd)}usd\n\n".encode()
+def cost_comment(nano_usd: int) -> bytes:
+    """`: aigate cost=0.000123usd`, closing a stream."""
+    return f": aigate cost={usd(nano_usd)}usd\n\n".encode()
 
 
 def usd(nano_usd: int) -> str:

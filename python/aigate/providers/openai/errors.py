@@ -10,6 +10,7 @@ from .wire import ErrorBody, ErrorDetail
 
 MAX_MESSAGE_CHARS = 500
 MAX_RETRY_AFTER_S = 24 * 3600
+MAX_RETRY_AFTER_CHARS = 12
 
 _ERROR_BODY = msgspec.json.Decoder(ErrorBody)
 
@@ -40,6 +41,6 @@ def _retry_after(fields: dict[str, str]) -> int | None:
     """Whole seconds, rounded up, from `retry-after-ms` or `retry-after`; None when absent, a date, or not a number."""
     for name, per_second in (("retry-after-ms", 1000), ("retry-after", 1)):
         value = fields.get(name, "")
-        if value.isascii() and value.replace(".", "", 1).isdigit():
+        if len(value) <= MAX_RETRY_AFTER_CHARS and value.isascii() and value.replace(".", "", 1).isdigit():
             return min(MAX_RETRY_AFTER_S, -int(-float(value) // per_second))
     return None

@@ -60,8 +60,11 @@ impl<'a> Outgoing<'a> {
     pub(super) fn splice(&mut self, frame: &[u8], values: &[Range<usize>], edits: &[Edit<'_>]) {
         let mut done = 0;
         let mut joined = 0; // where the value starts in the joined data
+        let mut edits = edits;
         for value in values {
-            for edit in edits {
+            // What lies wholly before this line is done with: each edit is looked at once a line it touches.
+            edits = &edits[edits.partition_point(|edit| edit.at.end <= joined)..];
+            for edit in edits.iter().take_while(|edit| edit.at.start < joined + value.len()) {
                 let start = edit.at.start.max(joined);
                 let end = edit.at.end.min(joined + value.len());
                 if start >= end {

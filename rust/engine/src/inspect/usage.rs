@@ -113,19 +113,23 @@ impl Told {
         })
     }
 
+    /// The figures, if the parts fit into their wholes; a usage that contradicts itself is none.
     fn counts(&self) -> Option<UsageCounts> {
         let prompt = self.prompt?;
+        let output = self.completion.or_else(|| Some(self.total?.saturating_sub(prompt)))?;
         let cache_read = self.cache_read.unwrap_or(0);
         let cache_write = self.cache_write.unwrap_or(0);
-        Some(UsageCounts {
-            fresh: prompt.saturating_sub(cache_read + cache_write),
+        let fresh = prompt.checked_sub(cache_read + cache_write)?;
+        let counts = UsageCounts {
+            fresh,
             cache_read,
             cache_write,
-            output: self.completion.or_else(|| Some(self.total?.saturating_sub(prompt)))?,
+            output,
             reasoning: self.reasoning.unwrap_or(0),
-            audio_input: self.audio_input.unwrap_or(0),
+            audio_input: self.audio_input.unwrap_or(0).min(fresh), // the rest of it was cached
             audio_output: self.audio_output.unwrap_or(0),
-        })
+        };
+        (counts.reasoning.max(counts.audio_output) <= output).then_some(counts)
     }
 }
 
@@ -179,9 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn parts_beyond_the_whole_leave_nothing_fresh() {
-        let raw = br#"{"prompt_tokens":5,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":9}}"#;
-        assert_eq!(usage_of(raw), Some(UsageCounts { cache_read: 9, output: 1, ..UsageCounts::default() }));
+    fn parts_beyond_the_whole_are_not_believed() {
+        for raw in [
+            r#"{"prompt_tokens":5,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":9}}"#,
+            r#"{"prompt_tokens":5,"completion_tokens":1,"completion_tokens_details":{"reasoning_tokens":2}}"#,
+            r#"{"prompt_tokens":5,"completion_tokens":1,"completion_tokens_details":{"audio_tokens":2}}"#,
+        ] {
+            assert_eq!(usage_of(raw.as_bytes()), None, "{raw}");
+        }
     }
 
     #[test]

@@ -26,12 +26,19 @@ class Places:
         self._offline: dict[int, tuple[Provider, echo.EchoOptions]] = {}
 
     def use(self, providers: Iterable[Provider]) -> None:
-        """Take the providers of a new policy; the former ones' idle connections close with their last exchange."""
+        """Take the providers of a new policy. Those that are as before keep their connections; the others' age and go.
+
+        Raises ValueError when one cannot be reached as written; then the former policy's stay.
+        """
+        former = {provider: origin for provider, origin in self._origins.values() if not provider.ca_file}
         by_place: dict[bool, list[Provider]] = {True: [], False: []}
         for provider in providers:
             by_place[provider.type == "echo"].append(provider)
-        self._offline = {id(provider): (provider, _settings(provider)) for provider in by_place[True]}
-        self._origins = {id(provider): (provider, self._origin(provider)) for provider in by_place[False]}
+        offline = {id(provider): (provider, _settings(provider)) for provider in by_place[True]}
+        self._origins = {
+            id(provider): (provider, former.get(provider) or self._origin(provider)) for provider in by_place[False]
+        }
+        self._offline = offline
 
     def connect(self, target: Target, outbound: Outbound, deadlines_ms: tuple[int, int, int, int]) -> Exchange:
         """Start the request; see `dispatch.Connect`."""

@@ -35,6 +35,10 @@ class Attempt(msgspec.Struct):
         """Go as far as the first content. Raises UpstreamFailed, whose message names the target."""
         try:
             self._first = await (self._opening() if self.request.stream else self._whole())
+        except (
+            StreamInterrupted
+        ) as error:  # of which nothing was handed on, so it is not the caller's stream that broke
+            raise self._told(UpstreamInvalid(error.message)) from error
         except UpstreamFailed as error:
             raise self._told(error) from error.__cause__
         self.tally.content()

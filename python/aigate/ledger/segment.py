@@ -2,8 +2,9 @@
 
 The file is mapped, so that keeping a record is a copy into the page cache and no system call; it survives the death of
 the process exactly as a `write` does, and `fdatasync` confirms it in the same way. Because the blocks are reserved when
-the segment is made, a full disk is noticed then and not in the middle of a record. Where the system cannot map or
-reserve, records are written. Does not decide when to roll, sync or give up: `spool` does. Invariant: `end` moves only
+the segment is made, a full disk is noticed then and not in the middle of a record (on a copy-on-write file system a
+reservation does not cover rewriting, and a full disk can end the worker there: keep the data folder on ext4 or XFS).
+Where the system cannot map or reserve, records are written. Does not decide when to roll, sync or give up: `spool` does. Invariant: `end` moves only
 past a record that was written whole, and `unsynced` holds exactly the bytes between `synced` and `end`.
 """
 

@@ -13,7 +13,7 @@ import msgspec
 from aigate.domain import Receipt
 from aigate.errors import SpoolUnavailable, StoreUnavailable
 from aigate.ledger import IdSource, SpoolOptions, SpoolWriter
-from aigate.ledger.segment import Disk, no_map
+from aigate.ledger.segment import Disk
 from aigate.ledger.tail import FolderTail
 from aigate.store import Inserted
 
@@ -103,7 +103,7 @@ class FailingDisk:
         self.failed_syncs: list[int] = []
 
     def disk(self) -> Disk:
-        return Disk(allocate=self.allocate, map=no_map, write=self.write, sync=self.sync)
+        return Disk(allocate=self.allocate, write=self.write, sync=self.sync)
 
     def allocate(self, fd: int, offset: int, size: int) -> None:
         if self.fail_allocate:

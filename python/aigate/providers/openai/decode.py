@@ -9,7 +9,7 @@ from aigate.domain import Answer, Request, Usage
 from aigate.errors import StreamInterrupted, UpstreamError, UpstreamInvalid
 
 # Figures under plain names: what a ledger keeps of a provider's usage. Free text in it would be somebody's prompt.
-_FIGURES = re.compile(r'(?:[\s{}:,]|"[a-z][a-z0-9_]{0,47}"(?=\s*:)|-?[0-9][0-9.]{0,20}|null|true|false)*')
+_FIGURES = re.compile(r'(?:[\s{}:,0-9.-]++|"[a-z][a-z0-9_]{0,47}+"(?=\s*:)|null|true|false)*+')
 
 
 def kept_usage(raw: str) -> str:

@@ -116,14 +116,13 @@ class Rooms:
         self._books = Books(self._spool, LineLog(sys.stdout.fileno(), patience_ms=0))
         dispatch = Dispatch(ADAPTERS, self._places.connect, self._spool)
         gate = Gate(self._keyring.identify, plan, dispatch, self._books)
-        self.front = Front(gate, self._in_flight, self._settings(loop))
+        self.front = Front(gate, self._in_flight, self._settings())
 
-    def _settings(self, loop: asyncio.AbstractEventLoop) -> FrontSettings:
+    def _settings(self) -> FrontSettings:
         return FrontSettings(
             snapshot=lambda: self._policy.snapshot,
             new_tally=_new_tally,
             trace=Traces().continue_trace,
-            now=loop.time,
             started_s=int(time.time()),
         )
 

@@ -207,7 +207,7 @@ class UpstreamUnreachable(UpstreamFailed):
 
 
 class UpstreamInvalid(UpstreamFailed):
-    """The provider's answer is not what its protocol allows: not HTTP, not JSON, over a bound."""
+    """The provider's answer is not what its protocol allows: no HTTP, no JSON, over a bound, cut before content."""
 
     code = "upstream_invalid"
     status = 502

@@ -101,9 +101,8 @@ def serve(settings: Settings) -> None:
     steward = Steward(data, NamedViews(loaded.snapshot, policy, env, watch), workers=settings.workers)
     steward.start()
     run = data / "run"
-    shutil.rmtree(
-        run, ignore_errors=True
-    )  # the folder is ours now; what a killed gateway said there is not meant for us
+    # The data folder is ours from here on; what a killed gateway left there is not meant for our workers.
+    shutil.rmtree(run, ignore_errors=True)
     run.mkdir(mode=0o700)
     admin = AdminListener(AdminSettings(settings.admin_host, settings.admin_port), steward)
     admin.start()

@@ -222,9 +222,11 @@ def test_fallback_off_means_one_attempt() -> None:
 
 def test_nothing_is_sent_when_the_intent_cannot_be_kept() -> None:
     wire = Wire(alpha=Exchange([b"A."]))
+    run = Run(wire, journal=stories.Journal(SpoolUnavailable("disk full")))
     with pytest.raises(SpoolUnavailable):
-        play(Run(wire, journal=stories.Journal(SpoolUnavailable("disk full"))).walk())
+        play(run.walk())
     assert wire.deadlines == []
+    assert run.tally.close().cost_nano_usd == 0
 
 
 def test_the_callers_timeout_bounds_every_attempt() -> None:

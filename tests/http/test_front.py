@@ -71,7 +71,6 @@ class Door:
         settings = FrontSettings(
             snapshot=lambda: snapshot or stories.snapshot(),
             new_tally=stories.tally,
-            now=lambda: self.now,
             trace=lambda parent: ("trace-1", "00-parent"),
             started_s=1_795_000_000,
             max_body_bytes=1000,
@@ -204,17 +203,24 @@ def test_a_bug_is_a_500_that_says_nothing_but_the_request_id() -> None:
     run(story)
 
 
-def test_a_caller_that_hangs_up_cancels_the_upstream_and_the_tokens_seen_are_kept() -> None:
+async def begun_stream() -> tuple[Door, Caller, asyncio.Future[None]]:
+    """A call whose caller has had its first event and whose provider says nothing more."""
+
     async def endless(tally: Tally) -> AsyncGenerator[Event]:
         yield Relay(b"data: 1\n\n")
         await asyncio.Event().wait()
 
+    door, caller = Door(endless), Caller(STREAM_BODY)
+    headers = [("x-api-key", "aig_good"), ("content-length", str(len(STREAM_BODY)))]
+    asked = asyncio.ensure_future(door.front(scope(headers=headers), caller.receive, caller.send))
+    while not caller.body:
+        await asyncio.sleep(0)
+    return door, caller, asked
+
+
+def test_a_caller_that_hangs_up_cancels_the_upstream_and_the_tokens_seen_are_kept() -> None:
     async def story() -> None:
-        door, caller = Door(endless), Caller(STREAM_BODY)
-        headers = [("x-api-key", "aig_good"), ("content-length", str(len(STREAM_BODY)))]
-        asked = asyncio.ensure_future(door.front(scope(headers=headers), caller.receive, caller.send))
-        while not caller.body:
-            await asyncio.sleep(0)
+        door, caller, asked = await begun_stream()
         door.now = 1.0  # the next tick of the watch sees a call that is not new
         caller.gone.set()
         await asked
@@ -228,19 +234,11 @@ def test_a_caller_that_hangs_up_cancels_the_upstream_and_the_tokens_seen_are_kep
 
 
 def test_a_drain_refuses_new_calls_and_ends_old_ones_in_band_at_the_deadline() -> None:
-    async def endless(tally: Tally) -> AsyncGenerator[Event]:
-        yield Relay(b"data: 1\n\n")
-        await asyncio.Event().wait()
-
     async def story() -> None:
-        door, caller = Door(endless), Caller(STREAM_BODY)
-        headers = [("x-api-key", "aig_good"), ("content-length", str(len(STREAM_BODY)))]
-        asked = asyncio.ensure_future(door.front(scope(headers=headers), caller.receive, caller.send))
-        while not caller.body:
-            await asyncio.sleep(0)
+        door, caller, asked = await begun_stream()
         door.in_flight.drain(5.0)
         late = Caller(BODY)
-        await door.front(scope(headers=headers), late.receive, late.send)
+        await door.front(scope(headers=[("x-api-key", "aig_good")]), late.receive, late.send)
         assert (late.status, json.loads(late.body)["error"]["code"]) == (503, "server_shutting_down")
         door.now = 5.0
         await asked

@@ -32,7 +32,7 @@ class StreamReader(Protocol):
 
 
 class Adapter(Protocol):
-    """The four functions every provider has."""
+    """What dispatch asks of a provider's module; `account_headers` beside it is the composition root's to ask."""
 
     def encode(self, request: Request, target: Target) -> Outbound:
         """The provider's request."""

@@ -35,9 +35,8 @@ class Attempt(msgspec.Struct):
         """Go as far as the first content. Raises UpstreamFailed, whose message names the target."""
         try:
             self._first = await (self._opening() if self.request.stream else self._whole())
-        except (
-            StreamInterrupted
-        ) as error:  # of which nothing was handed on, so it is not the caller's stream that broke
+        except StreamInterrupted as error:
+            # Nothing of it was handed on, so it is no stream of the caller's that broke.
             raise self._told(UpstreamInvalid(error.message)) from error
         except UpstreamFailed as error:
             raise self._told(error) from error.__cause__

@@ -50,22 +50,24 @@ class Dispatch:
         attempt = self._begin(request, target, tally)
         try:
             await attempt.commit()
-        except UpstreamFailed as error:
+        except BaseException as error:
             attempt.close()
             if isinstance(error, UpstreamError) or not attempt.exchange.sent:
                 tally.unbilled()
             raise
-        except BaseException:
-            attempt.close()
-            raise
         return attempt
 
     def _begin(self, request: Request, target: Target, tally: Tally) -> Attempt:
-        self._journal.append(tally.open(target, request.body.count_tokens(target.encoding)))
-        adapter = self._adapters[target.provider.type]
-        outbound = adapter.encode(request, target)
-        deadlines = _deadlines(request, target, tally)
-        return Attempt(adapter, self._connect(target, outbound, deadlines), request, target, tally)
+        intent = tally.open(target, request.body.count_tokens(target.encoding))
+        try:
+            self._journal.append(intent)
+            adapter = self._adapters[target.provider.type]
+            outbound = adapter.encode(request, target)
+            exchange = self._connect(target, outbound, _deadlines(request, target, tally))
+        except GatewayError:
+            tally.unbilled()
+            raise
+        return Attempt(adapter, exchange, request, target, tally)
 
 
 def _require_time(request: Request, tally: Tally) -> None:

@@ -39,7 +39,6 @@ class FrontSettings(msgspec.Struct, frozen=True):
         snapshot: gives the current policy.
         new_tally: makes the record of a new request.
         trace: continues a trace: caller's traceparent → (trace id, traceparent for the upstream).
-        now: the loop's clock, in seconds.
         started_s: Unix seconds, the `created` of the model list.
         max_body_bytes: larger bodies are refused.
     """
@@ -47,7 +46,6 @@ class FrontSettings(msgspec.Struct, frozen=True):
     snapshot: Callable[[], Snapshot]
     new_tally: Callable[[], Tally]
     trace: Callable[[bytes], tuple[str, str]]
-    now: Callable[[], float]
     started_s: int
     max_body_bytes: int = 32 * 1024 * 1024
 
@@ -94,7 +92,7 @@ class HttpCall(msgspec.Struct):
         streams = self.tally.request is not None and self.tally.request.stream
         while (event := await events.next()) is not None:
             if streams:
-                self.course.writing = self.settings.now()
+                self.course.writing = self.course.now()
                 await self.back.more(event.data)
                 self.course.writing = 0.0
             else:

@@ -32,7 +32,7 @@ $(VENV)/.test: requirements/dev.lock $(VENV)/.run
 
 $(NATIVE): $(RUST) pyproject.toml $(VENV)/.run
 	@echo "building the native engine (about two minutes the first time)"
-	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop -q --release --locked
+	@PIP_QUIET=1 VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop -q --release --locked
 	@touch $@
 
 test: build $(VENV)/.test ## install what the tests need and run all of them
